@@ -1,0 +1,304 @@
+"""The sink contract: what a connector implements and what the engine promises it.
+
+A connector only writes. Retry, backoff, skipping, rate limits and progress live in the
+engine. See `docs/connectors/write-a-connector.md` and the kit in `zimun_sync.testing`.
+"""
+
+import difflib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from threading import Event
+from typing import Any, Protocol, runtime_checkable
+
+from pydantic import BaseModel
+
+from zimun_sync.errors import ConfigError, SinkBroken, SinkError, SinkUnavailable
+from zimun_sync.model import Op, Row, Stream, from_micros, to_python
+
+__all__ = [
+    "Adopts",
+    "Batch",
+    "Change",
+    "Checks",
+    "Connector",
+    "ReadsBack",
+    "Rejection",
+    "Sink",
+    "SinkBroken",
+    "SinkContext",
+    "SinkError",
+    "SinkUnavailable",
+    "StoredChange",
+    "WriteResult",
+    "connector",
+    "connectors",
+]
+
+ENTRY_POINT_GROUP = "zimun_sync.connectors"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredChange:
+    """A change as the store holds it; `Batch` turns it into a `Change` when asked.
+
+    Args:
+        seq: sequence in the source's change feed.
+        key: the record's key within source and stream.
+        row: content values (see `ColumnType`), or None when the record is deleted.
+        hash: hash of the row's content, 32 hex digits, lineage excluded; empty when deleted.
+        run_id: the run that brought the change.
+        observed_at: when the store took it, microseconds since the epoch, UTC.
+    """
+
+    seq: int
+    key: str
+    row: Row | None
+    hash: str
+    run_id: str
+    observed_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The latest state of one record.
+
+    Args:
+        seq: sequence in the source's change feed; grows from change to change.
+        op: upsert or delete.
+        key: the record's key; unique together with the batch's source and stream.
+        row: the full state by column name (never a patch), lineage included; None on delete.
+            Instants are aware UTC datetimes, wall-clock times naive ones, prices `Decimal`.
+        hash: hash of the content, lineage excluded: equal hash, equal content. Empty on delete.
+        observed_at: when the store took this state, aware UTC.
+    """
+
+    seq: int
+    op: Op
+    key: str
+    row: Mapping[str, Any] | None
+    hash: str
+    observed_at: datetime
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Changes of one stream of one source in sequence order, at most one per record.
+
+    Args:
+        source: the configured source's name.
+        stream: the stream, with its columns.
+        stored: the changes as the store holds them.
+        more: whether further changes already wait behind this batch. A sink may then put off
+            work that only serves readers (never durability): `write` or `close` follows.
+    """
+
+    source: str
+    stream: Stream
+    stored: Sequence[StoredChange]
+    more: bool = False
+
+    def __len__(self) -> int:
+        return len(self.stored)
+
+    @property
+    def last_seq(self) -> int:
+        """Sequence of the batch's last change."""
+        return self.stored[-1].seq
+
+    @cached_property
+    def changes(self) -> tuple[Change, ...]:
+        """The changes with rows of Python values by column name."""
+        return tuple(self._change(stored) for stored in self.stored)
+
+    def _change(self, stored: StoredChange) -> Change:
+        observed_at = from_micros(stored.observed_at)
+        if stored.row is None:
+            return Change(stored.seq, Op.DELETE, stored.key, None, "", observed_at)
+        row = {
+            column.name: to_python(value, column.type)
+            for column, value in zip(self.stream.content, stored.row, strict=True)
+        }
+        row |= {
+            "_source": self.source,
+            "_seq": stored.seq,
+            "_run_id": stored.run_id,
+            "_synced_at": observed_at,
+        }
+        return Change(stored.seq, Op.UPSERT, stored.key, row, stored.hash, observed_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """One record that the sink refused for good.
+
+    Args:
+        key: the change's key.
+        code: a stable word for the kind of refusal, such as `invalid-email`.
+        message: the sink's own words, without secrets.
+    """
+
+    key: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResult:
+    """What became of a batch; the engine checks that the counts add up to it.
+
+    Args:
+        applied: changes that altered the sink.
+        unchanged: changes the sink already held.
+        rejected: changes refused for good, each with its reason.
+    """
+
+    applied: int
+    unchanged: int = 0
+    rejected: tuple[Rejection, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SinkContext:
+    """What the engine gives a sink when it opens it.
+
+    Args:
+        name: the sink's name in the configuration.
+        store_id: identity of the store; a file sink records it and refuses a foreign one.
+        heads: the store's last sequence per source; a sink that holds a greater one is ahead
+            of the store (a restored backup, an unmounted volume) and must refuse.
+        now: the engine's clock, aware UTC.
+        stop: set when the process is asked to end; long work may look at it.
+        adopting: the user asked to adopt this sink: do not refuse a foreign identity.
+    """
+
+    name: str
+    store_id: str
+    heads: Mapping[str, int]
+    now: Callable[[], datetime]
+    stop: Event = field(default_factory=Event)
+    adopting: bool = False
+
+
+class Sink(Protocol):
+    """Three methods; no buffering across calls, no retry loop, no sleeping."""
+
+    def open(self, context: SinkContext, /) -> None:
+        """Get ready to write; mend whatever a crash left behind.
+
+        Called once before the first write and again after `SinkUnavailable`. Idempotent.
+
+        Raises:
+            SinkUnavailable: not now; the engine tries again later.
+            SinkBroken: a person has to act (foreign identity, wrong path, refused credentials).
+        """
+        ...
+
+    def write(self, batch: Batch, /) -> WriteResult:
+        """Write every change of the batch, durably on return.
+
+        Idempotent: the same batch twice ends in the same content as once.
+
+        Raises:
+            SinkUnavailable: nothing or a part was written; the same batch comes again.
+            SinkBroken: a person has to act.
+        """
+        ...
+
+    def close(self) -> None:
+        """Finish what was put off for readers and release every resource. Idempotent."""
+        ...
+
+
+@runtime_checkable
+class ReadsBack(Protocol):
+    """A sink whose present content can be compared with the store's."""
+
+    def read_back(self, source: str, stream: Stream, /) -> Iterator[tuple[str, str]]:
+        """Key and content hash of every record held for that source and stream.
+
+        Called between `open` and `close`. Changes nothing.
+        """
+        ...
+
+
+@runtime_checkable
+class Adopts(Protocol):
+    """A sink that records which store it belongs to."""
+
+    def adopt(self, context: SinkContext, /) -> None:
+        """Record `context.store_id` as this sink's store and forget recorded sequences.
+
+        Called after `open` with `adopting` set. Idempotent.
+        """
+        ...
+
+
+@runtime_checkable
+class Checks(Protocol):
+    """A sink that can be tried without being changed."""
+
+    def check(self, context: SinkContext, /) -> None:
+        """Try paths, credentials and rights; leaves nothing behind.
+
+        Raises:
+            SinkUnavailable: it cannot be reached now.
+            SinkBroken: it would refuse; the hint says what to do.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Connector:
+    """The code of a sink type, as its entry point in `zimun_sync.connectors` presents it.
+
+    Args:
+        name: the `type` in the configuration.
+        summary: one line for `zimun-sync connectors`.
+        settings: the pydantic model of the sink's own configuration section; it refuses
+            unknown keys. Relative paths in it are resolved by `build`.
+        build: makes a sink from the validated settings and the folder of the configuration
+            file. Opens and writes nothing.
+    """
+
+    name: str
+    summary: str
+    settings: type[BaseModel]
+    build: Callable[[Any, Path], Sink]
+
+
+def connectors() -> dict[str, EntryPoint]:
+    """Every installed connector by name, not yet imported."""
+    return {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
+
+
+def connector(name: str) -> Connector:
+    """The installed connector of that name.
+
+    Raises:
+        ConfigError: no such connector, or a library it needs is not installed.
+    """
+    known = connectors()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        guess = f"Did you mean {near[0]!r}? " if near else ""
+        raise ConfigError(
+            f"There is no connector named {name!r}.",
+            hint=f"{guess}Installed connectors: {', '.join(sorted(known))}.",
+        )
+    try:
+        loaded = known[name].load()
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"The connector {name!r} needs the Python package {error.name!r}.",
+            hint=f"Install it: pip install 'zimun-sync[{name}]'",
+        ) from error
+    if not isinstance(loaded, Connector):
+        raise ConfigError(
+            f"The entry point of connector {name!r} is not a zimun_sync.sinks.Connector.",
+            hint="Ask the package's maintainer; see docs/connectors/write-a-connector.md.",
+        )
+    return loaded

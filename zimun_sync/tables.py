@@ -1,0 +1,83 @@
+"""Batches as Arrow tables and pandas frames, for sinks that write columns rather than rows."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from zimun_sync.model import DECIMAL_PRECISION, DECIMAL_SCALE, Column, ColumnType, Stream
+from zimun_sync.sinks import Batch, StoredChange
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ARROW_TYPES: dict[ColumnType, pa.DataType] = {
+    ColumnType.TEXT: pa.string(),
+    ColumnType.INTEGER: pa.int64(),
+    ColumnType.BOOLEAN: pa.bool_(),
+    ColumnType.DECIMAL: pa.decimal128(DECIMAL_PRECISION, DECIMAL_SCALE),
+    ColumnType.INSTANT: pa.timestamp("us", "UTC"),
+    ColumnType.LOCAL_TIME: pa.timestamp("us"),
+    ColumnType.DATE: pa.date32(),
+    ColumnType.JSON: pa.string(),
+}
+
+#: What a stored value is made of before it is cast to its Arrow type.
+_STORED_TYPES: dict[ColumnType, pa.DataType] = {
+    ColumnType.DECIMAL: pa.string(),
+    ColumnType.INSTANT: pa.int64(),
+    ColumnType.LOCAL_TIME: pa.int64(),
+    ColumnType.DATE: pa.int32(),
+}
+
+
+def _array(values: Sequence[Any], kind: ColumnType) -> pa.Array:
+    array = pa.array(values, _STORED_TYPES.get(kind, ARROW_TYPES[kind]))
+    return array.cast(ARROW_TYPES[kind])
+
+
+def arrow_schema(stream: Stream) -> pa.Schema:
+    """Arrow types of the stream's columns, lineage and `_hash` included."""
+    fields = [(column.name, ARROW_TYPES[column.type]) for column in stream.columns]
+    return pa.schema([*fields, ("_hash", pa.string())])
+
+
+def upserts_table(batch: Batch) -> pa.Table:
+    """The batch's upserts: content columns, lineage columns, then `_hash` (hex text)."""
+    stored = [change for change in batch.stored if change.row is not None]
+    content = _content_arrays(batch.stream.content, stored)
+    lineage = [
+        pa.array([batch.source] * len(stored), pa.string()),
+        pa.array([change.seq for change in stored], pa.int64()),
+        pa.array([change.run_id for change in stored], pa.string()),
+        _array([change.observed_at for change in stored], ColumnType.INSTANT),
+        pa.array([change.hash for change in stored], pa.string()),
+    ]
+    return pa.Table.from_arrays([*content, *lineage], schema=arrow_schema(batch.stream))
+
+
+def _content_arrays(columns: Sequence[Column], stored: Sequence[StoredChange]) -> list[pa.Array]:
+    if not stored:
+        return [pa.array([], ARROW_TYPES[column.type]) for column in columns]
+    rows = [change.row for change in stored if change.row is not None]
+    by_column = zip(*rows, strict=True)
+    return [_array(values, column.type) for column, values in zip(columns, by_column, strict=True)]
+
+
+def deletes_table(batch: Batch) -> pa.Table:
+    """The batch's deletes: `key` (text) and `seq` (int64)."""
+    gone = [(change.key, change.seq) for change in batch.stored if change.row is None]
+    return pa.table(
+        {
+            "key": pa.array([key for key, _ in gone], pa.string()),
+            "seq": pa.array([seq for _, seq in gone], pa.int64()),
+        }
+    )
+
+
+def upserts_frame(batch: Batch) -> "pd.DataFrame":
+    """The batch's upserts as a pandas frame with Arrow-backed columns (exact decimals, UTC)."""
+    import pandas as pd
+
+    frame: pd.DataFrame = upserts_table(batch).to_pandas(types_mapper=pd.ArrowDtype)
+    return frame
