@@ -85,8 +85,16 @@ class PageTokenExpired(SourceError):
     """The API no longer accepts a page token: the listing has to start again."""
 
 
+class WrongOrganization(SourceError):
+    """The credentials belong to another organization than the source's records so far."""
+
+
 class MalformedAnswer(SourceError):
     """The API's answer is not what it promises (truncated, no `next_page_token`, not JSON)."""
+
+
+class PageTokenCycle(MalformedAnswer):
+    """The API gave a page token it had given before: the listing would never end."""
 
 
 # -- the store: never reset silently ------------------------------------------------------

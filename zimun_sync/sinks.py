@@ -12,7 +12,7 @@ from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from threading import Event
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -41,8 +41,7 @@ __all__ = [
 ENTRY_POINT_GROUP = "zimun_sync.connectors"
 
 
-@dataclass(frozen=True, slots=True)
-class StoredChange:
+class StoredChange(NamedTuple):
     """A change as the store holds it; `Batch` turns it into a `Change` when asked.
 
     Args:

@@ -1,0 +1,1 @@
+"""The way of a record: pull, store, deliver. Read `sync.py` first."""

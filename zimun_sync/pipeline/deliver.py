@@ -1,0 +1,260 @@
+"""Delivering the change feed to one sink: read, write, record, at the sink's own pace."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from hashlib import blake2b
+
+from zimun_sync.errors import SinkBroken, SinkError, SinkUnavailable
+from zimun_sync.events import BatchDelivered, ConnectorFailed, Emit, SinkParked, SinkWaiting
+from zimun_sync.model import STREAMS, Stream
+from zimun_sync.pipeline.isolate import ConnectorBug, Isolated, as_bug, write
+from zimun_sync.sinks import Batch, Sink, SinkContext, StoredChange, WriteResult
+from zimun_sync.store import Delivered, Lease, ParkKind, Place, Store
+
+#: Changes offered to a sink at once.
+BATCH_ROWS = 20_000
+#: Unexpected failures of the same batch before it is taken apart.
+TRIES = 3
+#: A sink that refuses more than this share of a batch, and at least so many, is parked.
+PARK_SHARE, PARK_LEAST = 0.2, 10
+_BACKOFF_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
+
+
+class Progress(Enum):
+    """What a step came to."""
+
+    IDLE = auto()  #: the sink holds everything there is
+    DELIVERED = auto()  #: a batch was taken; there may be more
+    WAITING = auto()  #: the sink is not available; see `wait`
+    PARKED = auto()  #: nothing more until someone acts
+
+
+@dataclass(slots=True)
+class Totals:
+    """What a sink did since the delivery was made."""
+
+    applied: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+
+    def add(self, result: WriteResult) -> None:
+        """Count a batch."""
+        self.applied += result.applied
+        self.unchanged += result.unchanged
+        self.rejected += len(result.rejected)
+
+
+@dataclass(slots=True)
+class Delivery:
+    """One sink's delivery: `step()` does one batch; nothing here sleeps or starts threads.
+
+    Args:
+        name: the sink's name.
+        sink: not yet open.
+        store: the feed and the offsets.
+        lease: the right to write for this sink.
+        sources: streams by source, in the order they are delivered.
+        context: what the sink is opened with.
+        emit: told what happens.
+        jitter: a number from 0 to 1, spreads retries.
+        totals: what was delivered so far.
+        wait: seconds until the next attempt, after a step that came to WAITING.
+        reason: why it waits or is parked.
+        parked: whether it gets nothing until someone acts.
+        behind: whether a full batch was taken, so that more is waiting for sure.
+    """
+
+    name: str
+    sink: Sink
+    store: Store
+    lease: Lease
+    sources: dict[str, list[str]]
+    context: Callable[[], SinkContext]
+    emit: Emit
+    jitter: Callable[[], float]
+    totals: Totals = field(default_factory=Totals)
+    wait: float = 0.0
+    reason: str = ""
+    behind: bool = False
+    parked: bool = False
+    _is_open: bool = False
+    _failures: int = 0
+    _bugs: int = 0
+
+    def step(self, *, more: bool) -> Progress:
+        """Deliver one batch.
+
+        Args:
+            more: whether further changes are on their way into the store.
+
+        Raises:
+            LeaseLost: another process took over this sink.
+            StoreError: the state could not be read or written.
+        """
+        if self.is_parked():
+            return Progress.PARKED
+        try:
+            delivered = self._deliver_next(more=more)
+        except SinkUnavailable as error:
+            return self._wait(error)
+        except SinkBroken as error:
+            return self._park(ParkKind.BROKEN, error.message, error.hint)
+        except ConnectorBug as bug:
+            return self._count_bug(bug)
+        if delivered:
+            self._failures = self._bugs = 0
+        if self.is_parked():
+            return Progress.PARKED
+        return Progress.DELIVERED if delivered else Progress.IDLE
+
+    def is_parked(self) -> bool:
+        """Whether it gets nothing more until someone acts."""
+        return self.parked
+
+    def close(self) -> None:
+        """Close the sink if it is open.
+
+        Raises:
+            SinkBroken: closing failed for a reason a person has to mend.
+        """
+        if self._is_open:
+            self._is_open = False
+            self.sink.close()
+
+    def give_up(self, error: SinkError) -> None:
+        """Park a sink that could not even be closed."""
+        self._park(ParkKind.BROKEN, error.message, error.hint)
+
+    def _deliver_next(self, *, more: bool) -> bool:
+        for source, streams in self.sources.items():
+            for name in streams:
+                if self._deliver_one(source, STREAMS[name], more=more):
+                    return True
+        return False
+
+    def _deliver_one(self, source: str, stream: Stream, *, more: bool) -> bool:
+        place = Place(self.name, source, stream.name)
+        fingerprint = fingerprint_of(stream)
+        offset = self.store.deliveries.offset(place, fingerprint)
+        stored = self.store.feed.changes(source, stream.name, offset, BATCH_ROWS)
+        retried = [] if stored else self._retried(place, offset)
+        if not stored and not retried:
+            return False
+        self.store.feed.make_durable(source)
+        self.behind = len(stored) == BATCH_ROWS
+        batch = Batch(source, stream, stored or retried, more=more or self.behind)
+        result = self._write(batch)
+        self._record(place, fingerprint, batch, result, offset)
+        return True
+
+    def _retried(self, place: Place, offset: int) -> list[StoredChange]:
+        """Present states of rejected records that someone asked to offer again."""
+        entries = self.store.quarantine.retrying(place.source, place.stream, place.sink)
+        keys = {entry.key for entry in entries}
+        if not keys:
+            return []
+        present = self.store.feed.present(place.source, place.stream, keys)
+        return [change for change in present if change.seq <= offset]
+
+    def _write(self, batch: Batch) -> WriteResult:
+        self._open()
+        if self._bugs < TRIES:
+            return write(self.sink, batch)
+        return Isolated(self.sink, self._reopen).write(batch)
+
+    def _open(self) -> None:
+        if self._is_open:
+            return
+        try:
+            self.sink.open(self.context())
+        except (SinkUnavailable, SinkBroken):
+            raise
+        except Exception as error:
+            raise as_bug(error) from error
+        self._is_open = True
+
+    def _reopen(self) -> None:
+        self._let_go()
+        self._open()
+
+    def _let_go(self) -> None:
+        """Close a sink that failed; what closing it raises adds nothing to the failure."""
+        try:
+            self.close()
+        except Exception as error:  # noqa: BLE001 - a failed connector may raise anything
+            bug = as_bug(error)
+            self.emit(ConnectorFailed(self.name, bug.error, bug.where))
+
+    def _record(
+        self, place: Place, fingerprint: str, batch: Batch, result: WriteResult, offset: int
+    ) -> None:
+        rejected = {rejection.key for rejection in result.rejected}
+        held = [change.key for change in batch.stored if change.key not in rejected]
+        seq = max(offset, batch.last_seq)
+        delivered = Delivered(seq, held, result.rejected, batch.stored[-1].run_id)
+        self.store.deliveries.record(self.lease, place, fingerprint, delivered)
+        self.totals.add(result)
+        lag = max(self.store.feed.heads().get(place.source, 0) - seq, 0) if batch.more else 0
+        self.emit(
+            BatchDelivered(
+                self.name,
+                place.source,
+                place.stream,
+                result.applied,
+                result.unchanged,
+                len(rejected),
+                lag,
+            )
+        )
+        if len(rejected) >= PARK_LEAST and len(rejected) > PARK_SHARE * len(batch):
+            self._park(
+                ParkKind.REJECTIONS,
+                f"It rejected {len(rejected)} of {len(batch)} {place.stream} "
+                f"({result.rejected[0].code}).",
+                f"Look at `zimun-sync quarantine list`, mend the cause, then "
+                f"`zimun-sync resume {self.name}`.",
+            )
+
+    def _wait(self, error: SinkUnavailable) -> Progress:
+        self._let_go()
+        step = _BACKOFF_SECONDS[min(self._failures, len(_BACKOFF_SECONDS) - 1)]
+        self._failures += 1
+        own = step * (0.5 + self.jitter() / 2)
+        self.wait = own if error.retry_after is None else error.retry_after
+        self.reason = error.message
+        self.emit(SinkWaiting(self.name, self.wait, error.message))
+        return Progress.WAITING
+
+    def _count_bug(self, bug: ConnectorBug) -> Progress:
+        """Try the same batch again; then take it apart; a sink that cannot open is parked."""
+        self.emit(ConnectorFailed(self.name, bug.error, bug.where))
+        self._bugs += 1
+        if self._bugs > TRIES:
+            return self._park(
+                ParkKind.BUG,
+                f"Its connector failed {self._bugs} times: {bug}.",
+                f"This is a bug of the connector: report it. `zimun-sync resume {self.name}` "
+                "tries again; nothing was skipped.",
+            )
+        return self._wait(SinkUnavailable(f"The connector failed: {bug}."))
+
+    def _park(self, kind: ParkKind, reason: str, hint: str) -> Progress:
+        self._let_go()
+        self.parked = True
+        self.reason = reason
+        self.store.deliveries.park(self.name, kind, reason, hint)
+        self.emit(SinkParked(self.name, reason, hint))
+        return Progress.PARKED
+
+
+def fingerprint_of(stream: Stream) -> str:
+    """Changes when sinks must be given everything anew because columns differ."""
+    columns = ",".join(f"{column.name}:{column.type}" for column in stream.columns)
+    return blake2b(columns.encode(), digest_size=16).hexdigest()
+
+
+def streams_in_order(names: Iterable[str]) -> list[str]:
+    """Stream names in the order they are pulled and delivered."""
+    chosen = set(names)
+    return [name for name in STREAMS if name in chosen]

@@ -1,0 +1,141 @@
+"""The threads: one for each sink's delivery, and one that keeps the leases alive."""
+
+from collections.abc import Sequence
+from threading import Event, Thread
+from time import monotonic
+from types import TracebackType
+from typing import Self
+
+from zimun_sync.errors import LeaseLost, SinkError
+from zimun_sync.pipeline.deliver import Delivery, Progress
+from zimun_sync.store import LEASE_SECONDS, Lease, Store
+
+#: How long a sink's thread lets changes gather while a pull goes on, seconds.
+GATHER_SECONDS = 1.0
+
+
+class Loops:
+    """Runs deliveries beside a pull; a context manager.
+
+    Args:
+        deliveries: one for each sink.
+        stop: ends everything as soon as possible.
+        patience: seconds without progress after which `drain` leaves a sink behind.
+    """
+
+    def __init__(self, deliveries: Sequence[Delivery], stop: Event, patience: float) -> None:
+        self._stop = stop
+        self._patience = patience
+        self._draining = Event()
+        self._failed: list[BaseException] = []
+        self._threads = [
+            Thread(target=self._guard, args=(delivery,), name=f"sink-{delivery.name}")
+            for delivery in deliveries
+        ]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            self._stop.set()
+        self._draining.set()
+        for thread in self._threads:
+            thread.join()
+        if kind is None and self._failed:
+            raise self._failed[0]
+
+    def _guard(self, delivery: Delivery) -> None:
+        try:
+            self._deliver(delivery)
+        except BaseException as error:  # noqa: BLE001 - raised again where the thread is joined
+            self._failed.append(error)
+            self._stop.set()
+
+    def _deliver(self, delivery: Delivery) -> None:
+        """Step until everything is delivered after the pull, or the sink is given up on."""
+        given_up_at: float | None = None
+        while not self._stop.is_set():
+            draining = self._draining.is_set()
+            progress = delivery.step(more=not draining)
+            if progress is Progress.PARKED or (draining and progress is Progress.IDLE):
+                break
+            if progress is not Progress.WAITING:
+                given_up_at = None
+                self._gather(delivery, progress)
+                continue
+            if draining:
+                given_up_at = given_up_at or monotonic() + self._patience
+                if monotonic() + delivery.wait > given_up_at:
+                    break
+            self._stop.wait(delivery.wait)
+        self._close(delivery)
+
+    def _gather(self, delivery: Delivery, progress: Progress) -> None:
+        if progress is Progress.IDLE or not delivery.behind:
+            self._draining.wait(GATHER_SECONDS)
+
+    def _close(self, delivery: Delivery) -> None:
+        try:
+            delivery.close()
+        except SinkError as error:
+            delivery.give_up(error)
+
+
+class LeaseKeeper:
+    """Renews leases in time while work goes on; a context manager.
+
+    Args:
+        store: where the leases are.
+        names: what to hold.
+        stop: set when a lease was lost, so that work ends.
+    """
+
+    def __init__(self, store: Store, names: Sequence[str], stop: Event) -> None:
+        self._store = store
+        self._names = names
+        self._stop = stop
+        self._done = Event()
+        self._thread = Thread(target=self._renew, name="leases", daemon=True)
+        self.held: dict[str, Lease] = {}
+
+    def __enter__(self) -> Self:
+        try:
+            for name in self._names:
+                self.held[name] = self._store.leases.acquire(name)
+        except BaseException:
+            self._release()
+            raise
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._done.set()
+        self._thread.join()
+        self._release()
+
+    def _renew(self) -> None:
+        while not self._done.wait(LEASE_SECONDS / 3):
+            try:
+                for lease in self.held.values():
+                    self._store.leases.renew(lease)
+            except LeaseLost:
+                # The next commit is refused and says so; ending early spares the work.
+                self._stop.set()
+                return
+
+    def _release(self) -> None:
+        for lease in self.held.values():
+            self._store.leases.release(lease)

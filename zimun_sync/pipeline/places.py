@@ -1,0 +1,43 @@
+"""What the store knows about the places of a source, for the normalizer."""
+
+from typing import Any
+
+import msgspec
+
+from zimun_sync.model import LOCATIONS, ORGANIZATION, Stream
+from zimun_sync.normalize import Place, Places
+from zimun_sync.store import Store
+
+_ALL = 1_000_000
+
+
+def places_of(store: Store, source: str) -> Places:
+    """Zones and regions of the source's organization and locations, as last listed."""
+    locations = {
+        row["location_id"]: Place(row["timezone"], _country(row["address"]))
+        for row in _rows(store, source, LOCATIONS)
+    }
+    organizations = [
+        Place(row["timezone"], _region(row["country"]))
+        for row in _rows(store, source, ORGANIZATION)
+    ]
+    return Places(organizations[0] if organizations else Place(), locations)
+
+
+def _rows(store: Store, source: str, stream: Stream) -> list[dict[str, Any]]:
+    names = [column.name for column in stream.content]
+    changes = store.feed.changes(source, stream.name, 0, _ALL)
+    return [
+        dict(zip(names, change.row, strict=True)) for change in changes if change.row is not None
+    ]
+
+
+def _country(address: str | None) -> str | None:
+    """The country code within an address, where it has one."""
+    content = msgspec.json.decode(address) if address else None
+    return _region(content.get("country")) if isinstance(content, dict) else None
+
+
+def _region(code: object) -> str | None:
+    looks_right = isinstance(code, str) and len(code) == 2 and code.isalpha()  # noqa: PLR2004
+    return str(code).upper() if looks_right else None

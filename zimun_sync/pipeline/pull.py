@@ -1,0 +1,256 @@
+"""Pulling one stream: pages in, records normalized, page and checkpoint committed together."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Protocol
+
+from zimun_sync.errors import (
+    NotFound,
+    PageTokenCycle,
+    PageTokenExpired,
+    RecordInvalid,
+    SourceError,
+    WrongOrganization,
+)
+from zimun_sync.events import (
+    DisputeSettled,
+    Emit,
+    ListingRestarted,
+    PageStored,
+    RunFinished,
+    RunStarted,
+)
+from zimun_sync.model import to_micros
+from zimun_sync.normalize import Normalized, Normalizer
+from zimun_sync.pipeline.ahead import Ahead
+from zimun_sync.store import Lease, PageRecords, Refused, Run, RunStatus, Store
+from zimun_sync.store.quarantine import SOURCE_SIDE
+from zimun_sync.zimun import Page, TokenTrail
+
+#: How often a listing begins again within one run because its page token expired.
+MAX_RESTARTS = 3
+
+
+class Listings(Protocol):
+    """What a pull needs of the Zimun API; `ZimunClient` has it."""
+
+    def page(self, stream: str, page_token: str | None = None) -> Page:
+        """One page of a listing."""
+        ...
+
+    def record(self, stream: str, key: str) -> Page:
+        """One record by id, as a page of one item; NotFound when it is gone."""
+        ...
+
+    def listing_parameters(self, stream: str) -> str:
+        """What a page token of this listing depends on, as a fingerprint."""
+        ...
+
+    def has_by_id(self, stream: str) -> bool:
+        """Whether single records of the stream can be asked for."""
+        ...
+
+
+class Interrupted(Exception):
+    """The process was asked to end; what is stored stays, the next run takes it up."""
+
+
+@dataclass(slots=True)
+class Pull:
+    """Pulls streams of one source.
+
+    Args:
+        source: the source's name.
+        listings: the API.
+        store: where pages go.
+        lease: the right to write for this source.
+        ahead: how the next page is fetched.
+        emit: told what happens.
+        stopping: asked between pages.
+    """
+
+    source: str
+    listings: Listings
+    store: Store
+    lease: Lease
+    ahead: Ahead
+    emit: Emit
+    stopping: "Stopping"
+
+    def run(self, normalizer: Normalizer, *, fresh: bool = False) -> Run:
+        """List one stream to its end, or as far as it goes; the run tells how it ended.
+
+        Raises:
+            LeaseLost: another process took over.
+            StoreError: the state could not be written.
+            Interrupted: the process was asked to end.
+        """
+        stream = normalizer.stream.name
+        parameters = self.listings.listing_parameters(stream)
+        run = self.store.runs.begin(self.lease, self.source, stream, parameters, fresh=fresh)
+        self.emit(RunStarted(self.source, stream, run.run_id, run.resumes > 0, run.pages))
+        try:
+            self._retry_quarantined(run, normalizer)
+            self._list(run, normalizer)
+            ended = self.store.runs.finish(self.lease, run, RunStatus.SUCCEEDED)
+        except NotFound as error:
+            ended = self._not_offered(run, error)
+        except PageTokenCycle as error:
+            # The checkpoint lies on the circle; resuming there would go round again.
+            ended = self._failed(self.store.runs.restart_listing(self.lease, run), error)
+        except SourceError as error:
+            ended = self._failed(run, error)
+        self.emit(_finished(ended))
+        return ended
+
+    def _list(self, run: Run, normalizer: Normalizer) -> Run:
+        while not run.listing_complete:
+            try:
+                run = self._list_on(run, normalizer)
+            except PageTokenExpired as error:
+                if run.restarts >= MAX_RESTARTS:
+                    raise
+                run = self.store.runs.restart_listing(self.lease, self.store.runs.get(run.run_id))
+                self.emit(ListingRestarted(self.source, run.stream, run.run_id, str(error)))
+        return run
+
+    def _list_on(self, run: Run, normalizer: Normalizer) -> Run:
+        """List from the run's checkpoint to the last page."""
+        trail = TokenTrail()
+        self._ask(run, run.page_token)
+        while True:
+            page = self.ahead.take()
+            if page.next_page_token is not None:
+                trail.follow(page.next_page_token, run.stream)
+                self._ask(run, page.next_page_token)
+            run = self._store(run, page, normalizer)
+            if run.page_token is None:
+                return run
+            if self.stopping():
+                raise Interrupted
+
+    def _ask(self, run: Run, page_token: str | None) -> None:
+        self.ahead.ask(lambda token: self.listings.page(run.stream, token), page_token)
+
+    def _store(self, run: Run, page: Page, normalizer: Normalizer) -> Run:
+        records, refused = normalize_items((bytes(item) for item in page.items), normalizer)
+        self._check_organization(records, normalizer)
+        requested_at = to_micros(page.requested_at)
+        content = PageRecords(records, refused, page.next_page_token, requested_at)
+        outcome = self.store.pages.commit(self.lease, run, content)
+        run = outcome.run
+        for key in outcome.disputed:
+            run = self._settle(run, normalizer, key, records, requested_at)
+        self.emit(_progress(run))
+        return run
+
+    def _check_organization(self, records: Sequence[Normalized], normalizer: Normalizer) -> None:
+        """Keep one source from mixing two organizations' records.
+
+        Raises:
+            WrongOrganization: the page is another organization's; nothing of it is stored.
+        """
+        listed = next(filter(None, (normalizer.organization_of(each) for each in records)), None)
+        if listed is None:
+            return
+        known = self.store.organization(self.source)
+        if known is None:
+            self.store.remember_organization(self.source, listed)
+        elif known != listed:
+            raise WrongOrganization(
+                f"The credentials of source {self.source!r} belong to organization {listed!r}, "
+                f"but its records so far are of {known!r}.",
+                hint="Use the credentials of that organization, or give the other one a source "
+                "of its own.",
+            )
+
+    def _settle(
+        self,
+        run: Run,
+        normalizer: Normalizer,
+        key: str,
+        listed: Iterable[Normalized],
+        listed_at: int,
+    ) -> Run:
+        """Let the API's answer by id, or else its latest listing, overrule what stood."""
+        if self.listings.has_by_id(run.stream):
+            try:
+                answer = self.listings.record(run.stream, key)
+                record = normalizer.normalize(bytes(answer.items[0]))
+            except (NotFound, RecordInvalid):
+                return run  # gone or unreadable by now: the next listing tells
+            asked_at = to_micros(answer.requested_at)
+        else:
+            record = next(each for each in listed if each.key == key)
+            asked_at = listed_at
+        run = self.store.pages.correct(self.lease, run, record, asked_at)
+        self.emit(DisputeSettled(self.source, run.stream, run.run_id, key))
+        return run
+
+    def _retry_quarantined(self, run: Run, normalizer: Normalizer) -> None:
+        entries = self.store.quarantine.retrying(self.source, run.stream, SOURCE_SIDE)
+        for entry in entries:
+            records, refused = normalize_items([entry.raw or b""], normalizer)
+            for record in records:
+                self.store.pages.take_in(self.lease, run, record, entry.last_at)
+            status = "open" if refused else "closed"
+            self.store.quarantine.mark(entry.id, status)
+
+    def _not_offered(self, run: Run, error: NotFound) -> Run:
+        if run.stream == "appointments":
+            return self._failed(run, error)
+        return self.store.runs.finish(self.lease, run, RunStatus.NOT_OFFERED, error)
+
+    def _failed(self, run: Run, error: SourceError) -> Run:
+        return self.store.runs.finish(self.lease, run, RunStatus.FAILED, error)
+
+
+class Stopping(Protocol):
+    """Whether the process was asked to end."""
+
+    def __call__(self) -> bool:
+        """Ask."""
+        ...
+
+
+def normalize_items(
+    items: Iterable[bytes], normalizer: Normalizer
+) -> tuple[list[Normalized], list[Refused]]:
+    """Normalize each item on its own, so that one bad record stands alone."""
+    records: list[Normalized] = []
+    refused: list[Refused] = []
+    for raw in items:
+        try:
+            records.append(normalizer.normalize(raw))
+        except RecordInvalid as error:
+            key = normalizer.key_of(raw) or f"sha256:{sha256(raw).hexdigest()}"
+            refused.append(Refused(key, error.code, error.message, raw))
+    return records, refused
+
+
+def _progress(run: Run) -> PageStored:
+    return PageStored(
+        run.source,
+        run.stream,
+        run.run_id,
+        run.pages,
+        run.records,
+        run.changed,
+        run.quarantined,
+    )
+
+
+def _finished(run: Run) -> RunFinished:
+    return RunFinished(
+        run.source,
+        run.stream,
+        run.run_id,
+        run.status,
+        run.pages,
+        run.records,
+        run.changed,
+        run.quarantined,
+        run.error or "",
+        run.hint or "",
+    )

@@ -1,0 +1,129 @@
+"""What a sync came to, for people, for `--json` and for the exit code."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from zimun_sync.model import STREAMS
+from zimun_sync.pipeline.deliver import Delivery, fingerprint_of
+from zimun_sync.store import Place, Run, RunStatus, Store
+
+
+@dataclass(frozen=True, slots=True)
+class SinkReport:
+    """One sink's part.
+
+    Args:
+        applied: changes that altered it.
+        unchanged: changes it held already.
+        rejected: changes it refused; they are in quarantine.
+        lag_changes: changes it has not taken yet.
+        lag_seconds: age of the oldest of those.
+        state: `current`, `behind` or `parked`.
+        reason: why it is behind or parked.
+        hint: what to do about it.
+    """
+
+    applied: int
+    unchanged: int
+    rejected: int
+    lag_changes: int
+    lag_seconds: float
+    state: str
+    reason: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class SyncReport:
+    """A finished sync.
+
+    Args:
+        runs: one a stream and source, in the order they ran.
+        sinks: by name.
+        in_quarantine: open entries of the sources and sinks that took part.
+        interrupted: the process was asked to end before everything was done.
+    """
+
+    runs: tuple[Run, ...]
+    sinks: dict[str, SinkReport]
+    in_quarantine: int
+    interrupted: bool = False
+
+    @property
+    def status(self) -> str:
+        """`failed` when a listing did not end well; `partial` when something needs a look."""
+        if self.interrupted or any(run.status == RunStatus.FAILED for run in self.runs):
+            return "failed"
+        behind = any(sink.state != "current" for sink in self.sinks.values())
+        return "partial" if behind or self.in_quarantine else "succeeded"
+
+    @property
+    def exit_code(self) -> int:
+        """0 done, 1 failed, 3 something in quarantine or a sink parked or behind."""
+        return {"succeeded": 0, "failed": 1, "partial": 3}[self.status]
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that `sync --json` prints."""
+        return {
+            "status": self.status,
+            "runs": [_run_json(run) for run in self.runs],
+            "sinks": {name: _sink_json(sink) for name, sink in self.sinks.items()},
+            "in_quarantine": self.in_quarantine,
+        }
+
+
+def _run_json(run: Run) -> dict[str, Any]:
+    return {
+        "source": run.source,
+        "stream": run.stream,
+        "run_id": run.run_id,
+        "status": run.status,
+        "pages": run.pages,
+        "records": run.records,
+        "changed": run.changed,
+        "quarantined": run.quarantined,
+        "tombstoned": run.tombstoned,
+        "resumed": run.resumes > 0,
+        "error": run.error,
+        "hint": run.hint,
+    }
+
+
+def _sink_json(sink: SinkReport) -> dict[str, Any]:
+    return {
+        "applied": sink.applied,
+        "unchanged": sink.unchanged,
+        "rejected": sink.rejected,
+        "lag": {"changes": sink.lag_changes, "seconds": sink.lag_seconds},
+        "state": sink.state,
+        "reason": sink.reason or None,
+        "hint": sink.hint or None,
+    }
+
+
+def sink_report(store: Store, delivery: Delivery) -> SinkReport:
+    """What a delivery came to, its lag read from the store."""
+    lags = [
+        store.feed.lag(source, name, _offset(store, delivery.name, source, name))
+        for source, names in delivery.sources.items()
+        for name in names
+    ]
+    changes = sum(lag.changes for lag in lags)
+    oldest = min((lag.oldest for lag in lags if lag.oldest is not None), default=None)
+    parked = store.deliveries.parked().get(delivery.name)
+    seconds = 0.0 if oldest is None else max(store.now() - oldest, 0) / 1e6
+    behind = "behind" if changes or delivery.reason else "current"
+    return SinkReport(
+        applied=delivery.totals.applied,
+        unchanged=delivery.totals.unchanged,
+        rejected=delivery.totals.rejected,
+        lag_changes=changes,
+        lag_seconds=round(seconds, 3),
+        state="parked" if parked else behind,
+        reason=parked.reason if parked else delivery.reason,
+        hint=parked.hint if parked else "",
+    )
+
+
+def _offset(store: Store, sink: str, source: str, stream: str) -> int:
+    return store.deliveries.offset(Place(sink, source, stream), fingerprint_of(STREAMS[stream]))

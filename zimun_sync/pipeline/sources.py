@@ -1,0 +1,100 @@
+"""Pulling every stream of one source, in the order that lets appointments know their zone."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from zimun_sync.errors import AuthenticationFailed, SourceUnavailable, WrongOrganization
+from zimun_sync.events import Emit, Renormalized
+from zimun_sync.model import STREAMS
+from zimun_sync.normalize import Normalizer, Places, Rules
+from zimun_sync.pipeline.ahead import Ahead
+from zimun_sync.pipeline.places import places_of
+from zimun_sync.pipeline.pull import Listings, Pull, Stopping
+from zimun_sync.store import Lease, Run, RunStatus, Store
+
+_PLACES = frozenset({"organization", "locations"})
+_HOPELESS = (AuthenticationFailed, SourceUnavailable, WrongOrganization)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceJob:
+    """What a sync needs to know of a source.
+
+    Args:
+        name: the source's name.
+        listings: its API.
+        rules: the user's words on its fields.
+        streams: what to pull.
+    """
+
+    name: str
+    listings: Listings
+    rules: Rules
+    streams: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePull:
+    """Pulls one source once.
+
+    Args:
+        job: the source.
+        store: where records go.
+        lease: the right to write for this source.
+        ahead: how pages are fetched.
+        emit: told what happens.
+        stopping: asked between pages.
+    """
+
+    job: SourceJob
+    store: Store
+    lease: Lease
+    ahead: Ahead
+    emit: Emit
+    stopping: Stopping
+
+    def runs(self, *, fresh: bool) -> Iterator[Run]:
+        """Pull stream after stream; ends early when the source cannot be reached at all.
+
+        Raises:
+            LeaseLost: another process took over.
+            StoreError: the state could not be written.
+            Interrupted: the process was asked to end.
+        """
+        pull = Pull(
+            self.job.name,
+            self.job.listings,
+            self.store,
+            self.lease,
+            self.ahead,
+            self.emit,
+            self.stopping,
+        )
+        for stream in (name for name in STREAMS if name in self.job.streams):
+            run = pull.run(self._normalizer(stream), fresh=fresh)
+            yield run
+            if run.status == RunStatus.FAILED and self._is_hopeless(run):
+                return
+
+    def _is_hopeless(self, run: Run) -> bool:
+        """Whether the other streams would fail alike: not reachable, or not let in."""
+        return run.failure in {error.__name__ for error in _HOPELESS}
+
+    def _normalizer(self, stream: str) -> Normalizer:
+        places = places_of(self.store, self.job.name)
+        if stream not in _PLACES:
+            self._renormalize(places)
+        return Normalizer(STREAMS[stream], self.job.rules, places)
+
+    def _renormalize(self, places: Places) -> None:
+        """Bring stored rows up to date with the rules and the places known now."""
+        name = self.job.name
+        fingerprint = f"{self.job.rules.fingerprint()}-{places.fingerprint()}"
+        if self.store.renormalizer.is_current(name, fingerprint):
+            return
+        for stream in STREAMS.values():
+            normalizer = Normalizer(stream, self.job.rules, places)
+            changed = self.store.renormalizer.run(self.lease, name, normalizer)
+            if changed:
+                self.emit(Renormalized(name, stream.name, changed))
+        self.store.renormalizer.mark_current(self.lease, name, fingerprint)

@@ -1,0 +1,145 @@
+"""How far each sink has come, what it rejected, and which sinks are parked."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import sqlalchemy as sa
+
+from zimun_sync.sinks import Rejection
+from zimun_sync.store import quarantine
+from zimun_sync.store.clock import Clock, micros
+from zimun_sync.store.database import Database
+from zimun_sync.store.leases import Lease, check
+from zimun_sync.store.quarantine import Refused
+from zimun_sync.store.schema import offsets, sinks
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One stream of one source on its way to one sink."""
+
+    sink: str
+    source: str
+    stream: str
+
+
+class ParkKind(StrEnum):
+    """Why a sink is parked. A sync tries a broken one again; the others wait for `resume`."""
+
+    BROKEN = "broken"  #: it said that a person has to act
+    REJECTIONS = "rejections"  #: it refused too large a share of a batch
+    BUG = "bug"  #: its connector failed in a way the contract does not allow
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A parked sink's trouble. `since`: microseconds since the epoch, UTC."""
+
+    kind: ParkKind
+    reason: str
+    hint: str
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A batch that a sink took.
+
+    Args:
+        seq: the offset to record: the sequence of the batch's last change.
+        keys: keys that the sink now holds; their quarantine entries close.
+        rejected: keys that it refused.
+        run_id: the run of the batch's last change, for quarantine.
+    """
+
+    seq: int
+    keys: Collection[str]
+    rejected: Sequence[Rejection]
+    run_id: str
+
+
+class Deliveries:
+    """Offsets and parked sinks; every commit is durable.
+
+    Args:
+        database: the store's connections.
+        clock: aware UTC now.
+    """
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def offset(self, place: Place, fingerprint: str) -> int:
+        """The last sequence the sink took; 0 if its fingerprint is another now."""
+        query = sa.select(offsets.c.seq, offsets.c.fingerprint).where(*_at(place))
+        with self._database.read() as connection:
+            row = connection.execute(query).one_or_none()
+        return row.seq if row is not None and row.fingerprint == fingerprint else 0
+
+    def record(self, lease: Lease, place: Place, fingerprint: str, delivered: Delivered) -> None:
+        """Advance the offset and enter rejections, in one transaction.
+
+        Raises:
+            LeaseLost: another process took over this sink.
+        """
+        now = micros(self._clock)
+        at = (place.source, place.stream, place.sink)
+        refused = [Refused(each.key, each.code, each.message, None) for each in delivered.rejected]
+        values = {"seq": delivered.seq, "fingerprint": fingerprint, "updated_at": now}
+        statement = self._database.upsert(offsets).values(
+            sink=place.sink, source=place.source, stream=place.stream, **values
+        )
+        with self._database.write(durable=True) as connection:
+            check(connection, lease)
+            connection.execute(
+                statement.on_conflict_do_update(
+                    index_elements=["sink", "source", "stream"], set_=values
+                )
+            )
+            quarantine.close(connection, at, delivered.keys)
+            quarantine.put(self._database, connection, at, refused, (delivered.run_id, now))
+
+    def rewind(self, sink: str) -> None:
+        """Forget how far a sink has come: everything is delivered to it again."""
+        with self._database.write(durable=True) as connection:
+            connection.execute(sa.delete(offsets).where(offsets.c.sink == sink))
+
+    def park(self, sink: str, kind: ParkKind, reason: str, hint: str) -> None:
+        """Stop delivering to a sink until someone acts; keeps the first time it happened."""
+        values = {"kind": kind, "reason": reason, "hint": hint}
+        statement = self._database.upsert(sinks).values(
+            name=sink, since=micros(self._clock), **values
+        )
+        with self._database.write(durable=True) as connection:
+            connection.execute(
+                statement.on_conflict_do_update(index_elements=["name"], set_=values)
+            )
+
+    def unpark(self, sink: str) -> None:
+        """Let a sink be delivered to again."""
+        with self._database.write(durable=True) as connection:
+            connection.execute(sa.delete(sinks).where(sinks.c.name == sink))
+
+    def parked(self) -> dict[str, Parked]:
+        """Every parked sink by name."""
+        with self._database.read() as connection:
+            rows = connection.execute(sa.select(sinks)).all()
+        return {
+            row.name: Parked(ParkKind(row.kind), row.reason, row.hint, row.since) for row in rows
+        }
+
+    def known(self, sink: str) -> bool:
+        """Whether anything was ever delivered to a sink of that name."""
+        query = sa.select(offsets.c.sink).where(offsets.c.sink == sink).limit(1)
+        with self._database.read() as connection:
+            return connection.execute(query).one_or_none() is not None
+
+
+def _at(place: Place) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        offsets.c.sink == place.sink,
+        offsets.c.source == place.source,
+        offsets.c.stream == place.stream,
+    )

@@ -1,0 +1,132 @@
+"""The change feed as sinks read it, and what a source's streams hold."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from zimun_sync.normalize import unpack_row
+from zimun_sync.sinks import StoredChange
+from zimun_sync.store.database import Database
+from zimun_sync.store.schema import records, sources
+
+_COLUMNS = (
+    records.c.seq,
+    records.c.key,
+    records.c.deleted,
+    records.c.row,
+    records.c.row_hash,
+    records.c.run_id,
+    records.c.observed_at,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How far behind the feed a sink is.
+
+    Args:
+        changes: changes it has not taken yet.
+        oldest: when the oldest of those was stored, microseconds UTC; None without any.
+    """
+
+    changes: int
+    oldest: int | None
+
+
+class Feed:
+    """Reads changes; never writes but for the durability barrier.
+
+    Args:
+        database: the store's connections.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def heads(self) -> dict[str, int]:
+        """The last sequence of every source."""
+        with self._database.read() as connection:
+            rows = connection.execute(sa.select(sources.c.name, sources.c.seq)).all()
+        return {row.name: row.seq for row in rows}
+
+    def make_durable(self, source: str) -> None:
+        """Return only when every change committed so far survives a power loss."""
+        with self._database.read() as connection:
+            behind = connection.execute(
+                sa.select(sources.c.synced_barrier < sources.c.seq).where(sources.c.name == source)
+            ).scalar_one_or_none()
+        if behind:
+            with self._database.write(durable=True) as connection:
+                connection.execute(
+                    sa.update(sources)
+                    .where(sources.c.name == source)
+                    .values(synced_barrier=sources.c.seq)
+                )
+
+    def changes(self, source: str, stream: str, after: int, limit: int) -> list[StoredChange]:
+        """Up to `limit` changes with a sequence above `after`, in order."""
+        query = (
+            sa.select(*_COLUMNS)
+            .where(records.c.source == source, records.c.stream == stream, records.c.seq > after)
+            .order_by(records.c.seq)
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            return [_change(tuple(row)) for row in connection.execute(query)]
+
+    def present(self, source: str, stream: str, keys: Collection[str]) -> list[StoredChange]:
+        """The current state of these records, in sequence order."""
+        query = (
+            sa.select(*_COLUMNS)
+            .where(
+                records.c.source == source,
+                records.c.stream == stream,
+                records.c.key.in_(sorted(keys)),
+            )
+            .order_by(records.c.seq)
+        )
+        with self._database.read() as connection:
+            return [_change(tuple(row)) for row in connection.execute(query)]
+
+    def hashes(self, source: str, stream: str) -> Iterator[tuple[str, str]]:
+        """Key and row hash of every record that is not deleted, in key order."""
+        query = (
+            sa.select(records.c.key, records.c.row_hash)
+            .where(
+                records.c.source == source,
+                records.c.stream == stream,
+                records.c.deleted.is_(False),
+            )
+            .order_by(records.c.key)
+        )
+        with self._database.read() as connection:
+            for key, row_hash in connection.execute(query.execution_options(yield_per=10_000)):
+                yield key, row_hash.hex()
+
+    def lag(self, source: str, stream: str, after: int) -> Lag:
+        """What lies behind sequence `after`."""
+        query = sa.select(sa.func.count(), sa.func.min(records.c.observed_at)).where(
+            records.c.source == source, records.c.stream == stream, records.c.seq > after
+        )
+        with self._database.read() as connection:
+            count, oldest = connection.execute(query).one()
+        return Lag(count, oldest)
+
+    def count(self, source: str, stream: str) -> int:
+        """Records that are not deleted."""
+        query = sa.select(sa.func.count()).where(
+            records.c.source == source,
+            records.c.stream == stream,
+            records.c.deleted.is_(False),
+        )
+        with self._database.read() as connection:
+            return int(connection.execute(query).scalar_one())
+
+
+def _change(row: Sequence[Any]) -> StoredChange:
+    seq, key, deleted, packed, row_hash, run_id, observed_at = row
+    if deleted:
+        return StoredChange(seq, key, None, "", run_id, observed_at)
+    return StoredChange(seq, key, unpack_row(packed), row_hash.hex(), run_id, observed_at)

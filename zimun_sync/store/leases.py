@@ -1,0 +1,159 @@
+"""Leases with epochs: one writer a name, and a fence against holders that woke up late."""
+
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from zimun_sync.errors import LeaseHeld, LeaseLost
+from zimun_sync.model import from_micros
+from zimun_sync.store.clock import Clock, micros
+from zimun_sync.store.database import Database
+from zimun_sync.store.schema import leases
+
+#: How long a lease lasts unless renewed; longer than any request's deadline.
+LEASE_SECONDS = 90
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """The process that holds a lease. `started`: clock ticks since boot; tells reused pids."""
+
+    host: str
+    pid: int
+    started: int
+    since: int
+
+    def is_gone(self) -> bool:
+        """Whether the process is known to have ended (only its own host can tell)."""
+        return self.host == socket.gethostname() and _started(self.pid) != self.started
+
+    def __str__(self) -> str:
+        """For people: process, host and since when."""
+        since = from_micros(self.since).strftime("%Y-%m-%d %H:%M:%S UTC")
+        return f"process {self.pid} on {self.host}, since {since}"
+
+
+def _started(pid: int) -> int:
+    """Start time of a process in clock ticks since boot: 0 once it ended, -1 without /proc."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return 0 if not _alive(pid) else -1
+    fields = stat.rpartition(")")[2].split()
+    return 0 if fields[0] == "Z" else int(fields[19])
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A right to write, as long as `epoch` is still the name's greatest."""
+
+    name: str
+    epoch: int
+
+
+class Leases:
+    """Acquire, renew, check and release.
+
+    Args:
+        database: the store's connections.
+        clock: aware UTC now.
+    """
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def acquire(self, name: str) -> Lease:
+        """Take the lease of that name.
+
+        Raises:
+            LeaseHeld: another live process holds it.
+        """
+        now = micros(self._clock)
+        with self._database.write(durable=True) as connection:
+            row = connection.execute(
+                sa.select(leases.c.epoch, leases.c.holder, leases.c.expires_at)
+                .where(leases.c.name == name)
+                .with_for_update()
+            ).one_or_none()
+            if row is not None:
+                _refuse_if_held(name, row.holder, row.expires_at, now)
+            lease = Lease(name, 1 if row is None else row.epoch + 1)
+            self._put(connection, lease, now)
+        return lease
+
+    def _put(self, connection: Connection, lease: Lease, now: int) -> None:
+        pid = os.getpid()
+        holder = Holder(socket.gethostname(), pid, _started(pid), now)
+        values = {
+            "epoch": lease.epoch,
+            "holder": msgspec.json.encode(holder).decode(),
+            "expires_at": now + LEASE_SECONDS * 1_000_000,
+        }
+        statement = self._database.upsert(leases).values(name=lease.name, **values)
+        connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
+
+    def renew(self, held: Lease) -> None:
+        """Put the expiry off.
+
+        Raises:
+            LeaseLost: someone else took it meanwhile.
+        """
+        expires_at = micros(self._clock) + LEASE_SECONDS * 1_000_000
+        with self._database.write(durable=False) as connection:
+            check(connection, held)
+            connection.execute(
+                sa.update(leases).where(leases.c.name == held.name).values(expires_at=expires_at)
+            )
+
+    def release(self, held: Lease) -> None:
+        """Let others have it at once; nothing happens if it was lost already."""
+        with self._database.write(durable=False) as connection:
+            connection.execute(
+                sa.update(leases)
+                .where(leases.c.name == held.name, leases.c.epoch == held.epoch)
+                .values(expires_at=0)
+            )
+
+
+def check(connection: Connection, held: Lease) -> None:
+    """Refuse a transaction whose lease was taken over.
+
+    Raises:
+        LeaseLost: the epoch has moved on; the transaction must not commit.
+    """
+    epoch = connection.execute(
+        sa.select(leases.c.epoch).where(leases.c.name == held.name).with_for_update(read=True)
+    ).scalar_one_or_none()
+    if epoch != held.epoch:
+        raise LeaseLost(
+            f"Another process took over {held.name!r} while this one was away.",
+            hint="Nothing was written. Run only one zimun-sync on one state.",
+        )
+
+
+def _refuse_if_held(name: str, holder_json: str, expires_at: int, now: int) -> None:
+    if expires_at <= now:
+        return
+    holder = msgspec.json.decode(holder_json, type=Holder)
+    if holder.is_gone():
+        return
+    raise LeaseHeld(
+        f"{name!r} is being worked on by {holder}.",
+        hint="Wait for it to finish, or stop it; a process that was killed is noticed at once "
+        f"on its own host, elsewhere after {LEASE_SECONDS} s.",
+    )

@@ -1,0 +1,241 @@
+"""Quarantine: dead ends with their reason, one entry a record and sink, until a good version."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from zimun_sync.errors import ConfigError
+from zimun_sync.store.clock import Clock, micros
+from zimun_sync.store.database import Database
+from zimun_sync.store.schema import quarantine
+
+#: `sink` of an entry whose record could not be normalized.
+SOURCE_SIDE = ""
+_CHUNK = 5_000
+
+
+class Refused(NamedTuple):
+    """A record that goes to quarantine. `raw`: its bytes, where it could not be normalized."""
+
+    key: str
+    code: str
+    message: str
+    raw: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry as people see it.
+
+    Args:
+        id: number for `quarantine show|retry|drop`.
+        source: source it came from.
+        stream: its stream.
+        sink: the sink that rejected it; empty when it could not be normalized.
+        key: the record's key, or `sha256:…` of its bytes where it has none.
+        status: open, retry, closed or dropped.
+        code: kind of fault.
+        message: what is wrong with it.
+        raw: the record's bytes, for records that could not be normalized.
+        content: SHA-256 of those bytes, kept when they are let go.
+        run_id: the run that saw it last.
+        attempts: how often it was refused.
+        first_at: when it was refused first, microseconds since the epoch, UTC.
+        last_at: when it was refused last, microseconds since the epoch, UTC.
+    """
+
+    id: int
+    source: str
+    stream: str
+    sink: str
+    key: str
+    status: str
+    code: str
+    message: str
+    raw: bytes | None
+    content: str | None
+    run_id: str
+    attempts: int
+    first_at: int
+    last_at: int
+
+
+def put(
+    database: Database,
+    connection: Connection,
+    place: tuple[str, str, str],
+    refused: Sequence[Refused],
+    stamp: tuple[str, int],
+) -> None:
+    """Enter records for (source, stream, sink), or count another attempt; `stamp`: run, now."""
+    if not refused:
+        return
+    insert = database.upsert(quarantine)
+    again = {
+        "status": "open",
+        "code": insert.excluded.code,
+        "message": insert.excluded.message,
+        "raw": insert.excluded.raw,
+        "content": insert.excluded.content,
+        "run_id": insert.excluded.run_id,
+        "attempts": quarantine.c.attempts + 1,
+        "last_at": insert.excluded.last_at,
+    }
+    statement = insert.on_conflict_do_update(
+        index_elements=["source", "stream", "sink", "key"], set_=again
+    )
+    source, stream, sink = place
+    run_id, now = stamp
+    rows = [
+        {
+            "source": source,
+            "stream": stream,
+            "sink": sink,
+            "key": item.key,
+            "status": "open",
+            "code": item.code,
+            "message": item.message,
+            "raw": item.raw,
+            "content": _digest(item.raw),
+            "run_id": run_id,
+            "attempts": 1,
+            "first_at": now,
+            "last_at": now,
+        }
+        for item in refused
+    ]
+    connection.execute(statement, rows)
+
+
+def without_dropped(
+    connection: Connection, place: tuple[str, str, str], refused: Sequence[Refused]
+) -> list[Refused]:
+    """What is left of `refused` without records that a person dropped as they are."""
+    if not refused:
+        return []
+    source, stream, sink = place
+    rows = connection.execute(
+        sa.select(quarantine.c.key, quarantine.c.content).where(
+            quarantine.c.source == source,
+            quarantine.c.stream == stream,
+            quarantine.c.sink == sink,
+            quarantine.c.status == "dropped",
+        )
+    )
+    dropped = {(key, content) for key, content in rows}
+    return [item for item in refused if (item.key, _digest(item.raw)) not in dropped]
+
+
+def close_unlisted(connection: Connection, source: str, stream: str, run_id: str) -> None:
+    """Close source-side entries that a complete listing no longer brought."""
+    connection.execute(
+        sa.update(quarantine)
+        .where(_pending(source, stream, SOURCE_SIDE), quarantine.c.run_id != run_id)
+        .values(status="closed", raw=None)
+    )
+
+
+def _digest(raw: bytes | None) -> str | None:
+    return None if raw is None else sha256(raw).hexdigest()
+
+
+def close(connection: Connection, place: tuple[str, str, str], keys: Collection[str]) -> None:
+    """Close the entries that a good version of their record has overtaken."""
+    source, stream, sink = place
+    pending = _pending(source, stream, sink)
+    waiting = connection.execute(sa.select(quarantine.c.key).where(pending)).scalars().all()
+    overtaken = sorted(set(waiting) & set(keys))
+    for start in range(0, len(overtaken), _CHUNK):
+        chunk = overtaken[start : start + _CHUNK]
+        connection.execute(
+            sa.update(quarantine)
+            .where(pending, quarantine.c.key.in_(chunk))
+            .values(status="closed", raw=None)
+        )
+
+
+def _pending(source: str, stream: str, sink: str) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        quarantine.c.source == source,
+        quarantine.c.stream == stream,
+        quarantine.c.sink == sink,
+        quarantine.c.status.in_(("open", "retry")),
+    )
+
+
+class Quarantine:
+    """What people and the retry do with entries.
+
+    Args:
+        database: the store's connections.
+        clock: aware UTC now.
+    """
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def entries(self, *, source: str | None = None, sink: str | None = None) -> list[Entry]:
+        """Open entries and those that wait for a retry, oldest first."""
+        query = sa.select(quarantine).where(quarantine.c.status.in_(("open", "retry")))
+        if source is not None:
+            query = query.where(quarantine.c.source == source)
+        if sink is not None:
+            query = query.where(quarantine.c.sink == sink)
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(quarantine.c.id)).all()
+        return [Entry(*tuple(row)) for row in rows]
+
+    def entry(self, number: int) -> Entry:
+        """One entry by its number.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        with self._database.read() as connection:
+            row = connection.execute(
+                sa.select(quarantine).where(quarantine.c.id == number)
+            ).one_or_none()
+        if row is None:
+            raise ConfigError(
+                f"There is no quarantine entry {number}.",
+                hint="`zimun-sync quarantine list` shows the open ones.",
+            )
+        return Entry(*tuple(row))
+
+    def count_open(self, sources: Sequence[str], sinks: Sequence[str]) -> int:
+        """How many entries of these sources wait, on the source's side or in these sinks."""
+        query = sa.select(sa.func.count()).where(
+            quarantine.c.source.in_(sources),
+            quarantine.c.sink.in_([SOURCE_SIDE, *sinks]),
+            quarantine.c.status.in_(("open", "retry")),
+        )
+        with self._database.read() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def mark(self, number: int, status: str) -> Entry:
+        """Set an entry's status (`retry`, `dropped` or `closed`) and return it."""
+        self.entry(number)
+        gone = {"raw": None} if status in {"dropped", "closed"} else {}
+        with self._database.write(durable=True) as connection:
+            connection.execute(
+                sa.update(quarantine)
+                .where(quarantine.c.id == number)
+                .values(status=status, last_at=micros(self._clock), **gone)
+            )
+        return self.entry(number)
+
+    def retrying(self, source: str, stream: str, sink: str) -> list[Entry]:
+        """Entries of one place that someone asked to retry."""
+        query = sa.select(quarantine).where(
+            quarantine.c.source == source,
+            quarantine.c.stream == stream,
+            quarantine.c.sink == sink,
+            quarantine.c.status == "retry",
+        )
+        with self._database.read() as connection:
+            return [Entry(*tuple(row)) for row in connection.execute(query).all()]

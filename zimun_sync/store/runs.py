@@ -1,0 +1,267 @@
+"""Runs: one listing of one stream each, with its checkpoint and its counts."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from zimun_sync.errors import ZimunSyncError
+from zimun_sync.model import from_micros
+from zimun_sync.store.clock import Clock, micros
+from zimun_sync.store.database import Database
+from zimun_sync.store.leases import Lease, check
+from zimun_sync.store.quarantine import close_unlisted
+from zimun_sync.store.schema import runs
+
+#: An unfinished run older than this is not resumed: its first pages are too old to build on.
+RESUME_WITHIN_SECONDS = 6 * 3600
+
+
+class RunStatus(StrEnum):
+    """How a run stands. Only `succeeded` promises that every listed record was taken."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SUPERSEDED = "superseded"  #: given up for a listing from the start
+    NOT_OFFERED = "not_offered"  #: this API has no such list
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run as the store knows it; times are microseconds since the epoch, UTC.
+
+    Args:
+        run_id: sortable by start time.
+        source: the configured source's name.
+        stream: the stream it lists.
+        status: see `RunStatus`.
+        parameters: fingerprint of the listing's request; a token belongs to it.
+        page_token: the checkpoint: token of the next page; None before the first page and
+            after the last one.
+        started_at: when it began.
+        updated_at: when it last committed something.
+        finished_at: when it ended.
+        listing_requested_at: when the first page was asked for, by the server's clock.
+        pages: pages stored.
+        records: records listed, quarantined ones included.
+        changed: records that differed from the store.
+        quarantined: records that could not be normalized.
+        tombstoned: records found gone.
+        resumes: how often it was taken up again.
+        restarts: how often its listing began again.
+        failure: the kind of error that ended it, as its class in `zimun_sync.errors`.
+        error: why it failed.
+        hint: what to do about it.
+    """
+
+    run_id: str
+    source: str
+    stream: str
+    status: str
+    parameters: str
+    page_token: str | None
+    started_at: int
+    updated_at: int
+    finished_at: int | None
+    listing_requested_at: int | None
+    pages: int
+    records: int
+    changed: int
+    quarantined: int
+    tombstoned: int
+    resumes: int
+    restarts: int
+    failure: str | None
+    error: str | None
+    hint: str | None
+
+    @property
+    def listing_complete(self) -> bool:
+        """Whether the last page is stored."""
+        return self.pages > 0 and self.page_token is None
+
+
+def _run(row: Row[Any]) -> Run:
+    return Run(*tuple(row))
+
+
+def _new_id(now: int) -> str:
+    return f"{from_micros(now):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+
+
+class Runs:
+    """Begin, resume, finish and look up runs.
+
+    Args:
+        database: the store's connections.
+        clock: aware UTC now.
+        new_id: makes a run id from the time in microseconds.
+    """
+
+    def __init__(
+        self, database: Database, clock: Clock, new_id: Callable[[int], str] = _new_id
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._new_id = new_id
+
+    def begin(
+        self, lease: Lease, source: str, stream: str, parameters: str, *, fresh: bool = False
+    ) -> Run:
+        """Resume the stream's unfinished run, or begin one.
+
+        Args:
+            lease: the source's lease.
+            source: the source's name.
+            stream: the stream's name.
+            parameters: fingerprint of the listing's request; another one starts again.
+            fresh: begin at the first page whatever is unfinished.
+
+        Raises:
+            LeaseLost: another process took over.
+        """
+        now = micros(self._clock)
+        with self._database.write(durable=False) as connection:
+            check(connection, lease)
+            last = self._last(connection, source, stream)
+            if last is not None and not fresh and _resumable(last, parameters, now):
+                run_id = last.run_id
+                _update(connection, run_id, {"resumes": last.resumes + 1} | _reopened(now))
+            else:
+                _supersede(connection, last, now)
+                run_id = self._insert(connection, (source, stream, parameters), now)
+            return _get(connection, run_id)
+
+    def _last(self, connection: Connection, source: str, stream: str) -> Run | None:
+        row = connection.execute(
+            sa.select(runs)
+            .where(runs.c.source == source, runs.c.stream == stream)
+            .order_by(runs.c.started_at.desc(), runs.c.run_id.desc())
+            .limit(1)
+        ).one_or_none()
+        return None if row is None else _run(row)
+
+    def _insert(self, connection: Connection, listing: tuple[str, str, str], now: int) -> str:
+        run_id = self._new_id(now)
+        source, stream, parameters = listing
+        counts = dict.fromkeys(
+            ("pages", "records", "changed", "quarantined", "tombstoned", "resumes", "restarts"), 0
+        )
+        connection.execute(
+            sa.insert(runs).values(
+                run_id=run_id,
+                source=source,
+                stream=stream,
+                status=RunStatus.RUNNING,
+                parameters=parameters,
+                started_at=now,
+                updated_at=now,
+                **counts,
+            )
+        )
+        return run_id
+
+    def restart_listing(self, lease: Lease, run: Run) -> Run:
+        """Forget the checkpoint: the listing begins again at its first page."""
+        with self._database.write(durable=False) as connection:
+            check(connection, lease)
+            again = {"page_token": None, "pages": 0, "records": 0, "quarantined": 0}
+            values = again | {"restarts": run.restarts + 1, "updated_at": micros(self._clock)}
+            _update(connection, run.run_id, values)
+            return _get(connection, run.run_id)
+
+    def finish(
+        self, lease: Lease, run: Run, status: RunStatus, error: ZimunSyncError | None = None
+    ) -> Run:
+        """Record how a run ended, and on what error. A failed run keeps its checkpoint."""
+        now = micros(self._clock)
+        with self._database.write(durable=True) as connection:
+            check(connection, lease)
+            values = {
+                "status": status,
+                "finished_at": now,
+                "updated_at": now,
+                "failure": None if error is None else type(error).__name__,
+                "error": None if error is None else error.message,
+                "hint": None if error is None else error.hint or None,
+            }
+            _update(connection, run.run_id, values)
+            if status == RunStatus.SUCCEEDED:
+                close_unlisted(connection, run.source, run.stream, run.run_id)
+            return _get(connection, run.run_id)
+
+    def get(self, run_id: str) -> Run:
+        """One run by its id."""
+        with self._database.read() as connection:
+            return _get(connection, run_id)
+
+    def recent(self, limit: int = 20) -> list[Run]:
+        """The latest runs, the newest first."""
+        query = sa.select(runs).order_by(runs.c.started_at.desc(), runs.c.run_id.desc())
+        with self._database.read() as connection:
+            return [_run(row) for row in connection.execute(query.limit(limit)).all()]
+
+    def latest(self, source: str, stream: str) -> Run | None:
+        """The stream's newest run."""
+        with self._database.read() as connection:
+            return self._last(connection, source, stream)
+
+    def last_success(self, source: str, stream: str) -> Run | None:
+        """The stream's newest run that succeeded."""
+        query = (
+            sa.select(runs)
+            .where(
+                runs.c.source == source,
+                runs.c.stream == stream,
+                runs.c.status == RunStatus.SUCCEEDED,
+            )
+            .order_by(runs.c.started_at.desc())
+            .limit(1)
+        )
+        with self._database.read() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else _run(row)
+
+
+def _resumable(last: Run, parameters: str, now: int) -> bool:
+    unfinished = last.status in (RunStatus.RUNNING, RunStatus.FAILED) and last.pages > 0
+    recent = now - last.updated_at <= RESUME_WITHIN_SECONDS * 1_000_000
+    return unfinished and recent and last.parameters == parameters
+
+
+def _reopened(now: int) -> dict[str, Any]:
+    return {
+        "status": RunStatus.RUNNING,
+        "updated_at": now,
+        "finished_at": None,
+        "failure": None,
+        "error": None,
+        "hint": None,
+    }
+
+
+def _supersede(connection: Connection, last: Run | None, now: int) -> None:
+    if last is not None and last.status == RunStatus.RUNNING:
+        _update(connection, last.run_id, {"status": RunStatus.SUPERSEDED, "finished_at": now})
+
+
+def _update(connection: Connection, run_id: str, values: Mapping[str, Any]) -> None:
+    connection.execute(sa.update(runs).where(runs.c.run_id == run_id).values(**values))
+
+
+def _get(connection: Connection, run_id: str) -> Run:
+    return _run(connection.execute(sa.select(runs).where(runs.c.run_id == run_id)).one())
+
+
+def advance(
+    connection: Connection, run: Run, counts: Mapping[str, int], values: Mapping[str, Any]
+) -> Run:
+    """Add to a run's counts and set its checkpoint, in the transaction of its page."""
+    added = {name: getattr(runs.c, name) + count for name, count in counts.items() if count}
+    _update(connection, run.run_id, added | dict(values))
+    return _get(connection, run.run_id)

@@ -1,0 +1,102 @@
+"""The store: one object whose parts own every transaction on the state."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import sqlalchemy as sa
+
+from zimun_sync.store.clock import Clock, micros, utc_now
+from zimun_sync.store.database import Database, parse_url
+from zimun_sync.store.deliveries import Deliveries
+from zimun_sync.store.feed import Feed
+from zimun_sync.store.leases import Leases
+from zimun_sync.store.opening import open_database, store_id
+from zimun_sync.store.pages import Pages
+from zimun_sync.store.quarantine import Quarantine
+from zimun_sync.store.renormalize import Renormalizer
+from zimun_sync.store.runs import Runs
+from zimun_sync.store.schema import sources
+
+
+class Store:
+    """An open state. Thread safe; a context manager.
+
+    Args:
+        database: open connections to a state of the present schema.
+        clock: aware UTC now.
+        new_run_id: makes run ids; the default is by time and chance.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock = utc_now,
+        new_run_id: Callable[[int], str] | None = None,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self.store_id = store_id(database)
+        self.leases = Leases(database, clock)
+        self.runs = Runs(database, clock, *([new_run_id] if new_run_id else []))
+        self.pages = Pages(database, clock)
+        self.feed = Feed(database)
+        self.deliveries = Deliveries(database, clock)
+        self.quarantine = Quarantine(database, clock)
+        self.renormalizer = Renormalizer(database, clock)
+
+    @classmethod
+    def open(cls, url: str, folder: Path, clock: Clock = utc_now) -> "Store":
+        """The state at a SQLAlchemy URL; relative SQLite paths are relative to `folder`.
+
+        Raises:
+            ConfigError: not the URL of a state store.
+            StateUnreadable: damaged, or not a zimun-sync state.
+            StateTooNew: written by a newer release.
+            StoreError: not reachable or not writable.
+        """
+        return cls(open_database(parse_url(url, folder), clock), clock)
+
+    def add_source(self, name: str) -> None:
+        """Make the source known; nothing happens if it is."""
+        statement = self._database.upsert(sources).values(
+            name=name, seq=0, normalized_with="", synced_barrier=0
+        )
+        with self._database.write(durable=False) as connection:
+            connection.execute(statement.on_conflict_do_nothing())
+
+    def organization(self, source: str) -> str | None:
+        """The organization whose records this source has brought so far."""
+        query = sa.select(sources.c.organization_id).where(sources.c.name == source)
+        with self._database.read() as connection:
+            found: str | None = connection.execute(query).scalar_one_or_none()
+        return found
+
+    def remember_organization(self, source: str, organization_id: str) -> None:
+        """Record the organization that this source stands for."""
+        with self._database.write(durable=False) as connection:
+            connection.execute(
+                sa.update(sources)
+                .where(sources.c.name == source)
+                .values(organization_id=organization_id)
+            )
+
+    def now(self) -> int:
+        """The store's clock, microseconds since the epoch, UTC."""
+        return micros(self._clock)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
