@@ -100,6 +100,8 @@ class Pull:
             # The checkpoint lies on the circle; resuming there would go round again.
             ended = self._failed(self.store.runs.restart_listing(self.lease, run), error)
         except SourceError as error:
+            if self.stopping():  # a wait was cut short: nothing failed
+                raise Interrupted from error
             ended = self._failed(run, error)
         self.emit(_finished(ended))
         return ended

@@ -1,11 +1,12 @@
 """What a sync came to, for people, for `--json` and for the exit code."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from zimun_sync.model import STREAMS
 from zimun_sync.pipeline.deliver import Delivery, fingerprint_of
-from zimun_sync.store import Place, Run, RunStatus, Store
+from zimun_sync.store import Lag, Place, Run, RunStatus, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,26 +102,37 @@ def _sink_json(sink: SinkReport) -> dict[str, Any]:
     }
 
 
-def sink_report(store: Store, delivery: Delivery) -> SinkReport:
-    """What a delivery came to, its lag read from the store."""
+def lag_of(store: Store, sink: str, streams: Mapping[str, Sequence[str]]) -> Lag:
+    """How far a sink is behind the feed, over all streams of all sources.
+
+    Args:
+        store: the feed and the offsets.
+        sink: the sink's name.
+        streams: stream names by source.
+    """
     lags = [
-        store.feed.lag(source, name, _offset(store, delivery.name, source, name))
-        for source, names in delivery.sources.items()
+        store.feed.lag(source, name, _offset(store, sink, source, name))
+        for source, names in streams.items()
         for name in names
     ]
-    changes = sum(lag.changes for lag in lags)
-    oldest = min((lag.oldest for lag in lags if lag.oldest is not None), default=None)
+    oldest = [lag.oldest for lag in lags if lag.oldest is not None]
+    return Lag(sum(lag.changes for lag in lags), min(oldest, default=None))
+
+
+def sink_report(store: Store, delivery: Delivery) -> SinkReport:
+    """What a delivery came to, its lag read from the store."""
+    lag = lag_of(store, delivery.name, delivery.sources)
     parked = store.deliveries.parked().get(delivery.name)
-    seconds = 0.0 if oldest is None else max(store.now() - oldest, 0) / 1e6
-    behind = "behind" if changes or delivery.reason else "current"
+    seconds = 0.0 if lag.oldest is None else max(store.now() - lag.oldest, 0) / 1e6
+    state = "behind" if lag.changes else "current"
     return SinkReport(
         applied=delivery.totals.applied,
         unchanged=delivery.totals.unchanged,
         rejected=delivery.totals.rejected,
-        lag_changes=changes,
+        lag_changes=lag.changes,
         lag_seconds=round(seconds, 3),
-        state="parked" if parked else behind,
-        reason=parked.reason if parked else delivery.reason,
+        state="parked" if parked else state,
+        reason=parked.reason if parked else delivery.reason * bool(lag.changes),
         hint=parked.hint if parked else "",
     )
 

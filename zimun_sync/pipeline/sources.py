@@ -9,7 +9,7 @@ from zimun_sync.model import STREAMS
 from zimun_sync.normalize import Normalizer, Places, Rules
 from zimun_sync.pipeline.ahead import Ahead
 from zimun_sync.pipeline.places import places_of
-from zimun_sync.pipeline.pull import Listings, Pull, Stopping
+from zimun_sync.pipeline.pull import Interrupted, Listings, Pull, Stopping
 from zimun_sync.store import Lease, Run, RunStatus, Store
 
 _PLACES = frozenset({"organization", "locations"})
@@ -71,6 +71,8 @@ class SourcePull:
             self.stopping,
         )
         for stream in (name for name in STREAMS if name in self.job.streams):
+            if self.stopping():
+                raise Interrupted
             run = pull.run(self._normalizer(stream), fresh=fresh)
             yield run
             if run.status == RunStatus.FAILED and self._is_hopeless(run):

@@ -85,7 +85,7 @@ class Sync:
         return self.options.stop.is_set()
 
     def _pull(self, job: SourceJob, keeper: LeaseKeeper) -> Iterator[Run]:
-        lease = keeper.held[_source_lease(job.name)]
+        lease = keeper.held[source_lease(job.name)]
         with OnThread() as ahead:
             stopping = self.options.stop.is_set
             pull = SourcePull(job, self.store, lease, ahead, self.emit, stopping)
@@ -103,8 +103,8 @@ class Sync:
         )
 
     def _lease_names(self) -> list[str]:
-        sources = [_source_lease(job.name) for job in self.sources]
-        return sources + [_sink_lease(name) for name in self.sinks]
+        sources = [source_lease(job.name) for job in self.sources]
+        return sources + [sink_lease(name) for name in self.sinks]
 
     def _try_new_sinks(self) -> None:
         """A sink that fails on first contact is a mistake of the configuration: say so now."""
@@ -121,7 +121,7 @@ class Sync:
             name=name,
             sink=self.sinks[name],
             store=self.store,
-            lease=keeper.held[_sink_lease(name)],
+            lease=keeper.held[sink_lease(name)],
             sources={job.name: streams_in_order(job.streams) for job in self.sources},
             context=lambda: sink_context(self.store, name, self.options.stop),
             emit=self.emit,
@@ -160,9 +160,11 @@ def sink_context(
     )
 
 
-def _source_lease(name: str) -> str:
+def source_lease(name: str) -> str:
+    """The lease under which a source's pages are committed."""
     return f"source:{name}"
 
 
-def _sink_lease(name: str) -> str:
+def sink_lease(name: str) -> str:
+    """The lease under which a sink's offsets are committed."""
     return f"sink:{name}"

@@ -1,0 +1,90 @@
+"""Adopting a sink that belongs to another state, or that is ahead of a restored one."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from threading import Event
+from types import TracebackType
+from typing import Self
+
+from zimun_sync.errors import ConfigError
+from zimun_sync.model import STREAMS
+from zimun_sync.pipeline.loops import LeaseKeeper
+from zimun_sync.pipeline.sync import sink_context, sink_lease
+from zimun_sync.sinks import Adopts, ReadsBack, Sink
+from zimun_sync.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How a sink's records of one stream compare with the store's."""
+
+    source: str
+    stream: str
+    same: int
+    different: int
+    missing: int
+    only_in_sink: int
+
+
+class Adoption:
+    """Compares, then adopts; a context manager that holds the sink open and its lease.
+
+    Args:
+        store: the state that the sink shall belong to.
+        name: the sink's name.
+        sink: not yet open.
+    """
+
+    def __init__(self, store: Store, name: str, sink: Sink) -> None:
+        self._store = store
+        self._name = name
+        self._sink = sink
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        if not isinstance(self._sink, Adopts):
+            raise ConfigError(
+                f"Sink {self._name!r} does not record which state it belongs to.",
+                hint="There is nothing to adopt; just run `zimun-sync sync`.",
+            )
+        self._stack.enter_context(LeaseKeeper(self._store, [sink_lease(self._name)], Event()))
+        self._sink.open(sink_context(self._store, self._name, adopting=True))
+        self._stack.callback(self._sink.close)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def compare(self, streams: Mapping[str, Sequence[str]]) -> Iterator[Comparison]:
+        """Keys and content hashes of each source's streams, sink against store."""
+        if not isinstance(self._sink, ReadsBack):
+            return
+        for source, names in streams.items():
+            for name in names:
+                stored = dict(self._store.feed.hashes(source, name))
+                yield _compare(source, name, stored, self._sink.read_back(source, STREAMS[name]))
+
+    def adopt(self) -> None:
+        """Record this store as the sink's, and deliver everything to it anew."""
+        if isinstance(self._sink, Adopts):
+            self._sink.adopt(sink_context(self._store, self._name, adopting=True))
+        self._store.deliveries.rewind(self._name)
+        self._store.deliveries.unpark(self._name)
+
+
+def _compare(
+    source: str, stream: str, stored: dict[str, str], held: Iterator[tuple[str, str]]
+) -> Comparison:
+    same = different = extra = 0
+    for key, content in held:
+        found = stored.pop(key, None)
+        same += found == content
+        different += found is not None and found != content
+        extra += found is None
+    return Comparison(source, stream, same, different, len(stored), extra)
