@@ -1,0 +1,45 @@
+"""The only code that knows the Zimun API: `ZimunClient`, its settings, pages and types."""
+
+from zimun_sync.zimun.client import ZimunClient
+from zimun_sync.zimun.exchange import Waiting
+from zimun_sync.zimun.models import (
+    Appointment,
+    Availability,
+    Contact,
+    Hold,
+    HoldRequest,
+    Location,
+    Organization,
+    Price,
+    Resource,
+    Service,
+    Slot,
+    Staff,
+    Webhook,
+)
+from zimun_sync.zimun.pages import Page, TokenTrail
+from zimun_sync.zimun.settings import ClientSettings, Paths
+from zimun_sync.zimun.timing import Timing
+
+__all__ = [
+    "Appointment",
+    "Availability",
+    "ClientSettings",
+    "Contact",
+    "Hold",
+    "HoldRequest",
+    "Location",
+    "Organization",
+    "Page",
+    "Paths",
+    "Price",
+    "Resource",
+    "Service",
+    "Slot",
+    "Staff",
+    "Timing",
+    "TokenTrail",
+    "Waiting",
+    "Webhook",
+    "ZimunClient",
+]
