@@ -1,0 +1,1 @@
+"""Connectors that ship with zimun-sync, one folder each."""

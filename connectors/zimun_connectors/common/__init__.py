@@ -1,0 +1,1 @@
+"""What sinks that live in files have in common: lock, permissions, replacing, identity, errors."""

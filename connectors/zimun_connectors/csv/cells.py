@@ -1,0 +1,132 @@
+"""Columns of values as columns of CSV cells, a whole column at a time.
+
+A cell is quoted where RFC 4180 asks for it, and where it is an empty text: NULL is an empty
+cell without quotes, so the two stay apart.
+"""
+
+import re
+from decimal import Decimal
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from zimun_connectors.csv.format import Format
+from zimun_sync.model import Column, ColumnType
+
+#: Characters that begin a formula in some spreadsheet: the four of ASCII and what Unicode's
+#: compatibility forms fold to them.
+TRIGGERS = "=+-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u207a\u208a\u207c\u208c\ufb29\u2a75\u2a76"
+
+#: What a spreadsheet may skip before a formula: ASCII controls, every kind of space, and
+#: characters without width.
+SKIPPED = (
+    "\x00-\x20\x7f-\xa0\xad\u061c\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff"
+)
+
+#: A text that gets a leading apostrophe. One that begins with an apostrophe gets another, so
+#: that taking one away always gives the text back.
+GUARDED = f"^(?:[{SKIPPED}]*[{re.escape(TRIGGERS)}]|['\t\r\n])"
+
+#: An E.164 number, which a spreadsheet takes for a number and every other reader for what it is.
+PHONE = r"^\+[1-9][0-9]{6,14}$"
+
+#: First bytes that make a text neither a formula nor in need of a closer look.
+_HARMLESS = pa.array([bytes([byte]) for byte in range(0x21, 0x7F) if chr(byte) not in "=+-@'"])
+
+_MICROS = 1_000_000
+
+
+def cells(column: Column, values: pa.Array, spelling: Format) -> pa.Array:
+    """The column's cells as text; NULL stays NULL.
+
+    Args:
+        column: name and type.
+        values: text for TEXT, JSON and DECIMAL, and Arrow's own type for every other; instants
+            as naive timestamps in the zone they are to be shown in.
+        spelling: how to spell them.
+    """
+    if values.null_count == len(values):
+        return values.cast(pa.string())
+    match column.type:
+        case ColumnType.TEXT:
+            guarded = values if column.name in spelling.unguarded else guard(values)
+            return quote(guarded, spelling.delimiter)
+        case ColumnType.JSON:
+            return quote(_compact(values), spelling.delimiter)
+        case ColumnType.DECIMAL:
+            return pc.replace_substring(_plain(values), ".", spelling.decimal_separator)
+        case ColumnType.INSTANT:
+            return _clock(values, zone="Z", excel=spelling.wall_clock)
+        case ColumnType.LOCAL_TIME:
+            return _clock(values, zone="", excel=spelling.wall_clock)
+        case _:
+            return values.cast(pa.string())
+
+
+def guard(texts: pa.Array) -> pa.Array:
+    """Texts with an apostrophe before those that a spreadsheet might run."""
+    first = pc.binary_slice(texts.cast(pa.binary()), 0, 1)
+    doubtful = pc.and_not(pc.is_valid(texts), pc.is_in(first, value_set=_HARMLESS))
+    if not pc.any(doubtful).as_py():
+        return texts
+    looked_at = pc.if_else(doubtful, texts, "")
+    risky = pc.and_not(
+        pc.match_substring_regex(looked_at, GUARDED), pc.match_substring_regex(looked_at, PHONE)
+    )
+    return pc.if_else(risky, pc.binary_join_element_wise("'", texts, ""), texts)
+
+
+def unguard(texts: pa.Array) -> pa.Array:
+    """What `guard` was given."""
+    return pc.if_else(pc.starts_with(texts, "'"), pc.utf8_slice_codeunits(texts, 1), texts)
+
+
+def quote(texts: pa.Array, delimiter: str) -> pa.Array:
+    """Texts in quotes where a reader of CSV needs them."""
+    needed = pc.equal(texts, "")
+    if _holds(texts, b'"', b"\r", b"\n", delimiter.encode()):
+        special = pc.match_substring_regex(texts, f'["\r\n{re.escape(delimiter)}]')
+        needed = pc.or_(needed, special)
+    if not pc.any(needed).as_py():
+        return texts
+    doubled = pc.replace_substring(texts, '"', '""')
+    return pc.if_else(needed, pc.binary_join_element_wise('"', doubled, '"', ""), texts)
+
+
+def _holds(texts: pa.Array, *parts: bytes) -> bool:
+    """Whether any of the parts may be in any of the texts; a look at the raw bytes is enough."""
+    data = texts.buffers()[2]
+    raw = data.to_pybytes() if data else b""
+    return any(part in raw for part in parts)
+
+
+def _compact(documents: pa.Array) -> pa.Array:
+    """JSON without white space between its parts."""
+    if not _holds(documents, b": ", b", ", b"\n", b"\t", b"[ ", b"{ "):
+        return documents
+    texts = documents.to_pylist()
+    compact = [t if t is None else msgspec.json.format(t.encode(), indent=-1).decode() for t in texts]
+    return pa.array(compact, pa.string())
+
+
+def _plain(decimals: pa.Array) -> pa.Array:
+    """Decimals without an exponent."""
+    if not _holds(decimals, b"E", b"e"):
+        return decimals
+    values = decimals.to_pylist()
+    return pa.array([v if v is None else format(Decimal(v), "f") for v in values], pa.string())
+
+
+def _clock(times: pa.Array, *, zone: str, excel: bool) -> pa.Array:
+    """Times as ISO-8601; for Excel to whole seconds and with a space, or it sees mere text."""
+    seconds = times.cast(pa.timestamp("s"), safe=False)
+    micros = times.cast(pa.int64())
+    broken = pc.not_equal(pc.multiply(seconds.cast(pa.int64()), _MICROS), micros)
+    text = seconds.cast(pa.string())
+    if pc.any(broken).as_py():
+        exact = pc.utf8_slice_codeunits(times.cast(pa.string()), 0, 19 if excel else None)
+        text = pc.if_else(broken, exact, text)
+    if excel:
+        return text
+    return pc.binary_join_element_wise(pc.binary_replace_slice(text, 10, 11, "T"), zone, "")

@@ -1,0 +1,135 @@
+"""Files to which every change is appended, one a day and stream."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+from zimun_connectors.common.access import PublishSettings
+from zimun_connectors.csv import log
+from zimun_connectors.csv.format import Format, column_names
+from zimun_connectors.csv.rows import OPERATION, lines, payload, rows
+from zimun_connectors.csv.zones import Zones
+from zimun_sync.errors import SinkBroken
+from zimun_sync.model import Stream
+from zimun_sync.sinks import StoredChange
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeFile:
+    """A file of changes.
+
+    Args:
+        name: its name.
+        size: bytes that count; what follows was never acknowledged.
+    """
+
+    name: str
+    size: int
+
+
+class ChangeFiles:
+    """The folder of changes.
+
+    Args:
+        db: the state's database.
+        folder: where the files lie.
+        spelling: how they are spelled.
+        access: who may read them.
+        keep_days: days after which a file is removed, or None.
+    """
+
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        folder: Path,
+        spelling: Format,
+        access: PublishSettings,
+        keep_days: int | None,
+    ) -> None:
+        self._db = db
+        self._folder = folder
+        self._spelling = spelling
+        self._access = access
+        self._keep_days = keep_days
+
+    def mend(self, today: date) -> None:
+        """Cut every file back to what was acknowledged, and remove those that are too old.
+
+        Raises:
+            SinkBroken: someone else shortened a file.
+        """
+        self._folder.mkdir(exist_ok=True)
+        self._access.grant(self._folder)
+        self._remove_old(today)
+        for name, size in self._db.execute("SELECT name, size FROM change_file").fetchall():
+            self._cut_back(ChangeFile(name, size))
+
+    def _cut_back(self, file: ChangeFile) -> None:
+        path = self._folder / file.name
+        if not path.exists():
+            self._forget(file.name)
+            return
+        found = path.stat().st_size
+        if found < file.size:
+            raise SinkBroken(
+                f"{path} has {found} bytes, but {file.size} were written to it.",
+                hint="Move that file away: a new one is begun.",
+            )
+        if found > file.size:
+            log.append(path, file.size, [])
+
+    def _remove_old(self, today: date) -> None:
+        if self._keep_days is None:
+            return
+        oldest = (today - timedelta(days=self._keep_days)).isoformat()
+        select = "SELECT name FROM change_file WHERE day < ?"
+        for (name,) in self._db.execute(select, (oldest,)).fetchall():
+            (self._folder / name).unlink(missing_ok=True)
+            self._forget(name)
+
+    def _forget(self, name: str) -> None:
+        self._db.execute("DELETE FROM change_file WHERE name = ?", (name,))
+
+    def append(
+        self, stream: Stream, source: str, changes: Sequence[StoredChange], day: date, zones: Zones
+    ) -> ChangeFile:
+        """Add the changes to the day's file, durably; only `record` makes them count."""
+        columns = (OPERATION, *stream.columns)
+        file = self._file_of(stream, day)
+        spelled = lines(rows(stream, source, changes), columns, self._spelling, zones)
+        header = self._spelling.header([OPERATION.name, *column_names(stream)])
+        parts = [payload(spelled)] if file.size else [header, payload(spelled)]
+        path = self._folder / file.name
+        size = log.append(path, file.size, parts)
+        if not file.size:
+            self._access.grant(path)
+        return ChangeFile(file.name, size)
+
+    def record(self, file: ChangeFile) -> None:
+        """Make appended changes count, within the caller's transaction."""
+        self._db.execute(
+            "UPDATE change_file SET size = ? WHERE name = ?", (file.size, file.name)
+        )
+
+    def _file_of(self, stream: Stream, day: date) -> ChangeFile:
+        """The file to append to: another one after the spelling or the columns changed."""
+        form = repr((self._spelling, column_names(stream)))
+        number = 1
+        while True:
+            suffix = f"-{number}" if number > 1 else ""
+            name = f"{stream.name}-{day.isoformat()}{suffix}.csv"
+            select = "SELECT form, size FROM change_file WHERE name = ?"
+            found = self._db.execute(select, (name,)).fetchone()
+            if found is None and not (self._folder / name).exists():
+                return self._begin(name, day, form)
+            if found is not None and found[0] == form:
+                return ChangeFile(name, found[1])
+            number += 1
+
+    def _begin(self, name: str, day: date, form: str) -> ChangeFile:
+        """Record a new file before it exists, so that whatever a crash leaves of it is cut off."""
+        self._remove_old(day)
+        self._db.execute("INSERT INTO change_file VALUES (?, ?, ?, 0)", (name, day.isoformat(), form))
+        return ChangeFile(name, 0)

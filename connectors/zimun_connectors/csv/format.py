@@ -1,0 +1,41 @@
+"""How rows are spelled in a file."""
+
+from dataclasses import dataclass
+
+from zimun_sync.model import Stream
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A spelling of rows as CSV.
+
+    Args:
+        delimiter: one character between cells.
+        decimal_separator: in decimal columns.
+        line_ending: after each row, the header included.
+        byte_order_mark: whether the file starts with one, as Excel wants it for UTF-8.
+        wall_clock: instants as the wall clock of the record's location, without offset.
+        unguarded: text columns whose cells are written even where they look like a formula.
+    """
+
+    delimiter: str = ","
+    decimal_separator: str = "."
+    line_ending: str = "\r\n"
+    byte_order_mark: bool = False
+    wall_clock: bool = False
+    unguarded: tuple[str, ...] = ()
+
+    def header(self, names: list[str]) -> bytes:
+        """The file's first line."""
+        mark = "\ufeff" if self.byte_order_mark else ""
+        return f"{mark}{self.delimiter.join(names)}{self.line_ending}".encode()
+
+
+#: The spelling that the sink keeps its rows in: nothing is lost in it, so every other one can
+#: be made from it. It is also what the default settings publish, byte for byte.
+CANONICAL = Format()
+
+
+def column_names(stream: Stream) -> list[str]:
+    """The stream's columns in their stable order."""
+    return [column.name for column in stream.columns]

@@ -1,0 +1,84 @@
+"""A file that only grows, and is cut back to what was recorded."""
+
+import os
+from collections.abc import Iterable, Iterator
+from io import RawIOBase
+from pathlib import Path
+
+_CHUNK = 1 << 20
+
+#: A stretch of a file: where it starts and how long it is, bytes.
+Stretch = tuple[int, int]
+
+
+def append(path: Path, size: int, parts: Iterable[bytes]) -> int:
+    """Write the parts at that position, durably, and cut off whatever stood there.
+
+    Returns:
+        The file's new size. Until the caller has recorded it, the parts do not count.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "r+b", buffering=0) as file:  # noqa: PTH123 - an open descriptor
+        file.truncate(size)
+        file.seek(size)
+        for part in parts:
+            _write_all(file, part)
+        os.fsync(file.fileno())
+        return file.tell()
+
+
+def _write_all(file: RawIOBase, part: bytes) -> None:
+    view = memoryview(part)
+    while view:
+        view = view[file.write(view) or 0 :]
+
+
+def gaps(dead: Iterable[Stretch], size: int) -> Iterator[Stretch]:
+    """What the dead stretches, given in order, leave of a file of that size."""
+    position = 0
+    for start, length in dead:
+        if start > position:
+            yield position, start - position
+        position = start + length
+    if size > position:
+        yield position, size - position
+
+
+def read(path: Path, stretches: Iterable[Stretch]) -> Iterator[bytes]:
+    """The bytes of those stretches, in pieces of at most a mebibyte."""
+    with path.open("rb", buffering=0) as file:
+        for start, length in stretches:
+            file.seek(start)
+            left = length
+            while left:
+                piece = file.read(min(left, _CHUNK))
+                if not piece:
+                    raise EOFError(f"{path} ends {left} bytes too early")
+                left -= len(piece)
+                yield piece
+
+
+class Pieces(RawIOBase):
+    """Pieces of bytes as a file that can be read from front to back.
+
+    Args:
+        pieces: what to read.
+    """
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        super().__init__()
+        self._pieces = pieces
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override] # what read() passes
+        """Fill the buffer as far as one piece goes; 0 at the end."""
+        if not self._rest:
+            self._rest = memoryview(next(self._pieces, b""))
+        count = min(len(buffer), len(self._rest))
+        buffer[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count

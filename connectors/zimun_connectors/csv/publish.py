@@ -1,0 +1,98 @@
+"""The files that readers see: made from the logs, replaced as a whole."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from zimun_connectors.common.access import PublishSettings
+from zimun_connectors.common.files import replacing
+from zimun_connectors.csv.format import CANONICAL, Format, column_names
+from zimun_connectors.csv.rows import lines, payload
+from zimun_connectors.csv.table import Table
+from zimun_connectors.csv.zones import Zones
+from zimun_sync.model import LOCATIONS, ORGANIZATION
+
+#: While more batches wait, files are replaced this often at most, and so seldom that
+#: replacing them takes no more than one part in `_SHARE` of the time.
+_PAUSE = timedelta(seconds=5)
+_SHARE = 10
+
+
+class Publisher:
+    """Publishes the tables it is given.
+
+    Args:
+        folder: where the files lie.
+        spelling: how they are spelled.
+        access: who may read them.
+        now: the engine's clock.
+    """
+
+    def __init__(
+        self, folder: Path, spelling: Format, access: PublishSettings, now: Callable[[], datetime]
+    ) -> None:
+        self._folder = folder
+        self._spelling = spelling
+        self._access = access
+        self._now = now
+        self._next = now()
+
+    def publish(self, tables: dict[str, Table], *, more: bool) -> None:
+        """Replace every file that is not up to date.
+
+        Args:
+            tables: by name of the stream.
+            more: whether more batches wait, so that this may be put off for a while.
+        """
+        started = self._now()
+        if more and started < self._next:
+            return
+        for table in tables.values():
+            if self._is_stale(table):
+                self._replace(table, tables)
+        ended = self._now()
+        self._next = ended + max(_PAUSE, (ended - started) * _SHARE)
+
+    def path(self, table: Table) -> Path:
+        """The published file."""
+        return self._folder / f"{table.stream.name}.csv"
+
+    def _is_stale(self, table: Table) -> bool:
+        extent, path = table.extent, self.path(table)
+        return (
+            extent.published != extent.version
+            or extent.published_as != self._form(table)
+            or not path.exists()
+            or path.stat().st_size != extent.published_size
+        )
+
+    def _form(self, table: Table) -> str:
+        return repr((self._spelling, column_names(table.stream)))
+
+    def _replace(self, table: Table, tables: dict[str, Table]) -> None:
+        table.rewrite_if_worth_it()
+        with replacing(self.path(table), self._access) as file:
+            file.write(self._spelling.header(column_names(table.stream)))
+            for piece in self._body(table, tables):
+                file.write(piece)
+            size = file.tell()
+        table.published(size, self._form(table))
+
+    def _body(self, table: Table, tables: dict[str, Table]) -> Iterator[bytes | memoryview]:
+        if replace(self._spelling, byte_order_mark=False) == CANONICAL:
+            yield from table.live()
+            return
+        zones = zones_of(tables)
+        for batch in table.rows():
+            yield payload(lines(batch, table.stream.columns, self._spelling, zones))
+
+
+def zones_of(tables: dict[str, Table]) -> Zones:
+    """The time zones of the locations and organizations that the sink holds."""
+    return Zones.of(
+        (stream.key, batch)
+        for stream in (LOCATIONS, ORGANIZATION)
+        if stream.name in tables
+        for batch in tables[stream.name].rows()
+    )

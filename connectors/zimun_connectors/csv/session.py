@@ -1,0 +1,96 @@
+"""What a sink has at hand between `open` and `close`."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from zimun_connectors.csv.changes import ChangeFile, ChangeFiles
+from zimun_connectors.csv.config import CsvSettings
+from zimun_connectors.csv.publish import Publisher, zones_of
+from zimun_connectors.csv.state import State
+from zimun_connectors.csv.table import Table
+from zimun_connectors.csv.zones import Zones
+from zimun_sync.model import STREAMS, Stream
+from zimun_sync.sinks import StoredChange
+
+
+class Session:
+    """The open sink: mended, published, ready to write.
+
+    Args:
+        state: the open state; closed with the session.
+        settings: the sink's settings.
+        folder: where its files lie.
+        now: the engine's clock.
+    """
+
+    def __init__(
+        self, state: State, settings: CsvSettings, folder: Path, now: Callable[[], datetime]
+    ) -> None:
+        self.state = state
+        self._private = folder / ".zimun"
+        self._now = now
+        self._tables = {
+            stream.name: Table(state, self._private, stream) for stream in STREAMS.values()
+        }
+        self._wall_clock = settings.format.wall_clock
+        self._changes = self._change_files(settings, folder)
+        self._publisher = Publisher(folder, settings.format, settings.publish, now)
+        self.publish(more=False)
+
+    def _change_files(self, settings: CsvSettings, folder: Path) -> ChangeFiles | None:
+        if not settings.changes:
+            return None
+        files = ChangeFiles(
+            self.state.db,
+            folder / "changes",
+            settings.format,
+            settings.publish,
+            settings.changes_keep_days,
+        )
+        files.mend(self._today)
+        return files
+
+    @property
+    def _today(self) -> date:
+        return self._now().astimezone(UTC).date()
+
+    def close(self) -> None:
+        """Let go of the state."""
+        self.state.close()
+
+    def table(self, stream: Stream) -> Table:
+        """The stream's table."""
+        if stream.name not in self._tables:
+            self._tables[stream.name] = Table(self.state, self._private, stream)
+        return self._tables[stream.name]
+
+    def publish(self, *, more: bool) -> None:
+        """Let readers see what was written; see `Publisher.publish`."""
+        self._publisher.publish(self._tables, more=more)
+
+    def write(self, source: str, stream: Stream, changes: Sequence[StoredChange]) -> int:
+        """Write those of the changes that are news, durably.
+
+        Returns:
+            How many were.
+        """
+        table = self.table(stream)
+        news = table.news(source, changes)
+        entries = table.append(source, news) if news else []
+        appended = self._append_changes(stream, source, news)
+        with self.state.transaction():
+            extent = table.record(source, entries) if entries else table.extent
+            if appended and self._changes:
+                self._changes.record(appended)
+            self.state.advance(source, stream.name, changes[-1].seq)
+        table.extent = extent
+        return len(news)
+
+    def _append_changes(
+        self, stream: Stream, source: str, news: Sequence[StoredChange]
+    ) -> ChangeFile | None:
+        if self._changes is None or not news:
+            return None
+        zones = zones_of(self._tables) if self._wall_clock else Zones()
+        return self._changes.append(stream, source, news, self._today, zones)

@@ -1,0 +1,172 @@
+"""One stream of the sink: an append-only log of canonical lines, and an index of what counts."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import accumulate
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from zimun_connectors.csv import extent, log
+from zimun_connectors.csv.format import CANONICAL, column_names
+from zimun_connectors.csv.index import Entry, Index
+from zimun_connectors.csv.rows import completed, lines, parse, payload, rows
+from zimun_connectors.csv.state import State
+from zimun_connectors.csv.zones import Zones
+from zimun_sync.errors import SinkBroken
+from zimun_sync.model import Column, ColumnType, Stream
+from zimun_sync.sinks import StoredChange
+
+#: A log is written anew when this much of it is dead, bytes, and that is more than counts.
+_WORTH_REWRITING = 1 << 20
+
+
+class Table:
+    """A stream's lines.
+
+    Args:
+        state: the sink's state.
+        folder: where logs lie.
+        stream: the stream.
+
+    Raises:
+        SinkBroken: a part of the log is gone.
+    """
+
+    def __init__(self, state: State, folder: Path, stream: Stream) -> None:
+        self.stream = stream
+        self._state = state
+        self._folder = folder
+        self.extent = extent.load(state.db, stream)
+        self._index = Index(state.db, self.extent.id)
+        self._mend()
+
+    def _mend(self) -> None:
+        """Remove what a crash left, and bring the log to the stream's present columns."""
+        for path in self._folder.glob(f"{self.stream.name}.*.lines"):
+            if path != self.path:
+                path.unlink()
+        found = self.path.stat().st_size if self.path.exists() else 0
+        if found < self.extent.size:
+            raise SinkBroken(
+                f"{self.path} has {found} bytes, but {self.extent.size} were written to it.",
+                hint="Restore the sink's folder as a whole, or set up a sink of another name "
+                "with another path: a new sink is filled from the store.",
+            )
+        if self.extent.columns != tuple(column_names(self.stream)):
+            self.rewrite()
+
+    @property
+    def path(self) -> Path:
+        """The log's present file."""
+        return self._file(self.extent.number)
+
+    def _file(self, number: int) -> Path:
+        return self._folder / f"{self.stream.name}.{number}.lines"
+
+    # -- writing -------------------------------------------------------------------------
+
+    def news(self, source: str, changes: Sequence[StoredChange]) -> list[StoredChange]:
+        """Those of the changes that alter what the table holds."""
+        known = self._index.known(source, [change.key for change in changes])
+        return [change for change in changes if _is_news(change, known.get(change.key))]
+
+    def append(self, source: str, changes: Sequence[StoredChange]) -> list[Entry]:
+        """Add the changes' lines to the log, durably; only `record` makes them count."""
+        upserts = [change for change in changes if change.row is not None]
+        spelled = _spell(self.stream, rows(self.stream, source, upserts))
+        log.append(self.path, self.extent.size, [payload(spelled)])
+        lengths = iter(pc.binary_length(spelled).to_pylist())
+        sizes = [0 if change.row is None else next(lengths) for change in changes]
+        starts = accumulate(sizes, initial=self.extent.size)
+        return [
+            (change.key, change.seq, change.hash, start, size)
+            for change, start, size in zip(changes, starts, sizes, strict=False)
+        ]
+
+    def record(self, source: str, entries: Sequence[Entry]) -> extent.Extent:
+        """Make appended lines count, within the caller's transaction.
+
+        Returns:
+            What `extent` is once the transaction is committed.
+        """
+        self._index.put(source, entries)
+        size = self.extent.size + sum(length for *_, length in entries)
+        grown = replace(self.extent, size=size, version=self.extent.version + 1)
+        extent.save(self._state.db, grown)
+        return grown
+
+    def published(self, size: int, spelled_as: str) -> None:
+        """Record that readers see the present version."""
+        seen = replace(
+            self.extent,
+            published=self.extent.version,
+            published_size=size,
+            published_as=spelled_as,
+        )
+        extent.save(self._state.db, seen)
+        self.extent = seen
+
+    def rewrite_if_worth_it(self) -> None:
+        """Write the log anew when most of it is dead."""
+        dead = self._index.dead_size()
+        if dead > max(_WORTH_REWRITING, self.extent.size - dead):
+            self.rewrite()
+
+    def rewrite(self) -> None:
+        """Write the lines that count to a new log, with the stream's present columns."""
+        former, number = self.path, self.extent.number + 1
+        with self._state.transaction():
+            size = log.append(self._file(number), 0, self._moved())
+            self._index.forget_dead()
+            columns = tuple(column_names(self.stream))
+            moved = replace(self.extent, number=number, size=size, columns=columns)
+            if columns != self.extent.columns:
+                moved = replace(moved, version=moved.version + 1)
+            extent.save(self._state.db, moved)
+        self.extent = moved
+        former.unlink(missing_ok=True)
+
+    def _moved(self) -> Iterator[memoryview]:
+        position = 0
+        for batch in self.rows():
+            spelled = _spell(self.stream, batch)
+            sizes = pc.binary_length(spelled).to_pylist()
+            starts = accumulate(sizes, initial=position)
+            owners = (batch.column(name).to_pylist() for name in ("_source", self.stream.key))
+            self._index.move(list(zip(*owners, starts, sizes, strict=False)))
+            yield payload(spelled)
+            position += sum(sizes)
+
+    # -- reading -------------------------------------------------------------------------
+
+    def live(self) -> Iterator[bytes]:
+        """The lines that count, as canonical bytes in pieces of no particular border."""
+        if self.extent.size:
+            yield from log.read(self.path, log.gaps(self._index.dead(), self.extent.size))
+
+    def rows(self) -> Iterator[pa.RecordBatch]:
+        """The rows that count; columns the log does not have yet are NULL."""
+        if self.extent.size == self._index.dead_size():
+            return
+        present = {column.name: column for column in self.stream.columns}
+        gone = {name: Column(name, ColumnType.JSON, "") for name in self.extent.columns}
+        columns = [(gone | present)[name] for name in self.extent.columns]
+        for batch in parse(log.Pieces(self.live()), columns):
+            yield completed(batch, self.stream)
+
+    def hashes(self, source: str) -> Iterator[tuple[str, str]]:
+        """Key and content hash of every record of that source."""
+        return self._index.hashes(source)
+
+
+def _is_news(change: StoredChange, known: tuple[int, str] | None) -> bool:
+    """Whether the change comes after what is known, and differs from it."""
+    seq, digest = known or (-1, "")
+    return change.seq > seq and change.hash != digest
+
+
+def _spell(stream: Stream, batch: pa.RecordBatch) -> pa.Array:
+    return lines(batch, stream.columns, CANONICAL, Zones())
+

@@ -1,0 +1,62 @@
+"""The `duckdb` section of a configuration."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+
+class PublishSettings(BaseModel):
+    """Who may read the published files."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    mode: Annotated[str, Field(pattern=r"^0?[0-7]{3}$")] = Field(
+        default="0640",
+        description="Permissions of the published files, octal and quoted. The data folder gets "
+        "the matching search permission.",
+    )
+    group: str | None = Field(
+        default=None,
+        description="Group that owns the published files; the daemon's user has to belong to it.",
+    )
+
+    @property
+    def bits(self) -> int:
+        """The permissions as a number."""
+        return int(self.mode, 8)
+
+
+class DuckdbSettings(BaseModel):
+    """Settings of one `duckdb` sink."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    type: Literal["duckdb"] = Field(default="duckdb", description="The connector.")
+    path: Path = Field(
+        description="The file analysts open, such as `var/zimun.duckdb`; the data lies next to it "
+        "in `zimun.data`. Relative to the configuration's folder.",
+    )
+    reader_root: Path | None = Field(
+        default=None,
+        description="Absolute folder in which readers see `path`, where that differs from the "
+        "daemon's view (a container's mount). Default: the folder of `path`.",
+    )
+    publish: PublishSettings = Field(
+        default_factory=PublishSettings, description="Permissions of the published files."
+    )
+    memory_limit: Annotated[str, Field(pattern=r"^\d+ ?(KB|MB|GB|KiB|MiB|GiB)$")] = Field(
+        default="96MB",
+        description="Memory the sink's DuckDB may use, such as `96MB`; beyond it DuckDB spills "
+        "to the private folder.",
+    )
+    threads: Annotated[int, Field(ge=1, le=64)] = Field(
+        default=1, description="Threads the sink's DuckDB may use."
+    )
+
+    @field_validator("reader_root")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_absolute():
+            raise ValueError("reader_root must be an absolute folder, as the readers see it")
+        return value

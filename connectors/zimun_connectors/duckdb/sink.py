@@ -1,0 +1,164 @@
+"""The DuckDB sink: rows are written to a private database and published by renaming files."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryFile
+
+from zimun_connectors.duckdb import files
+from zimun_connectors.duckdb.config import DuckdbSettings
+from zimun_connectors.duckdb.errors import explained
+from zimun_connectors.duckdb.files import Access, Layout
+from zimun_connectors.duckdb.lock import WriterLock
+from zimun_connectors.duckdb.publish import Publisher
+from zimun_connectors.duckdb.state import Identity, State
+from zimun_connectors.duckdb.views import refuse_foreign
+from zimun_sync.errors import SinkBroken
+from zimun_sync.model import STREAMS, Stream
+from zimun_sync.sinks import Batch, SinkContext, WriteResult
+
+
+class DuckdbSink:
+    """Implements `Sink`, `ReadsBack`, `Adopts` and `Checks` of `zimun_sync.sinks`.
+
+    Args:
+        settings: the sink's section of the configuration.
+        folder: the configuration's folder, to which a relative path belongs.
+    """
+
+    def __init__(self, settings: DuckdbSettings, folder: Path) -> None:
+        self._settings = settings
+        self._layout = Layout.of(settings, folder)
+        self._access = Access(settings.publish.bits, settings.publish.group)
+        self._lock = WriterLock(self._layout.lock)
+        self._open: tuple[State, Publisher] | None = None
+
+    # -- Sink ----------------------------------------------------------------------------
+
+    def open(self, context: SinkContext, /) -> None:
+        """Lock, open and mend the files; every stream's view answers afterwards."""
+        with explained(self._layout.views):
+            self._release()
+            refuse_foreign(self._layout)
+            files.prepare(self._layout, self._access)
+            self._lock.acquire()
+            try:
+                self._open = self._start(context)
+            finally:
+                if self._open is None:
+                    self._lock.release()
+
+    def _start(self, context: SinkContext) -> tuple[State, Publisher]:
+        files.clear_leftovers(self._layout)
+        state = self._connect()
+        try:
+            if not context.adopting:
+                _refuse_other_store(state.identity(), context)
+                state.claim(context.store_id)
+            publisher = Publisher(state, self._layout, self._access, context.now)
+            publisher.introduce(STREAMS.values())
+        except BaseException:
+            state.close()
+            raise
+        return state, publisher
+
+    def _connect(self, *, read_only: bool = False) -> State:
+        return State(
+            self._layout.state,
+            memory_limit=self._settings.memory_limit,
+            threads=self._settings.threads,
+            read_only=read_only,
+        )
+
+    def write(self, batch: Batch, /) -> WriteResult:
+        """Write what the sink does not hold yet, and let readers see it."""
+        state, publisher = self._opened
+        with explained(self._layout.views):
+            publisher.introduce([batch.stream])
+            applied = state.write(batch)
+            publisher.publish(more=batch.more)
+        return WriteResult(applied, unchanged=len(batch) - applied)
+
+    def close(self) -> None:
+        """Publish what was put off, and let go of every file."""
+        with explained(self._layout.views):
+            try:
+                if self._open is not None:
+                    self._open[1].publish(more=False)
+            finally:
+                self._release()
+
+    def _release(self) -> None:
+        try:
+            if self._open is not None:
+                self._open[0].close()
+        finally:
+            self._open = None
+            self._lock.release()
+
+    @property
+    def _opened(self) -> tuple[State, Publisher]:
+        if self._open is None:
+            raise RuntimeError("the sink is used before open() or after close()")
+        return self._open
+
+    # -- ReadsBack, Adopts, Checks -------------------------------------------------------
+
+    def read_back(self, source: str, stream: Stream, /) -> Iterator[tuple[str, str]]:
+        """Key and content hash of every record of that source and stream."""
+        state, publisher = self._opened
+        with explained(self._layout.views):
+            publisher.introduce([stream])
+            yield from state.read_back(source, stream)
+
+    def adopt(self, context: SinkContext, /) -> None:
+        """Belong to the context's store and forget the sequences of the former one."""
+        state, _ = self._opened
+        with explained(self._layout.views):
+            state.adopt(context.store_id)
+
+    def check(self, context: SinkContext, /) -> None:
+        """Try the path, the rights and the recorded identity."""
+        with explained(self._layout.views):
+            refuse_foreign(self._layout)
+            self._access.resolve()
+            _try_to_write(self._layout.data)
+            if self._layout.state.exists():
+                self._check_state(context)
+
+    def _check_state(self, context: SinkContext) -> None:
+        self._lock.acquire()
+        try:
+            state = self._connect(read_only=True)
+            identity = state.identity()
+            state.close()
+        finally:
+            self._lock.release()
+        if not context.adopting:
+            _refuse_other_store(identity, context)
+
+
+def _refuse_other_store(identity: Identity, context: SinkContext) -> None:
+    """Make sure that the sink is filled by this store, and not beyond what the store knows."""
+    hint = f"If that is right, run: zimun-sync adopt {context.name}"
+    if identity.store_id not in (None, context.store_id):
+        raise SinkBroken(
+            f"The sink {context.name} is filled from another store ({identity.store_id}) than "
+            f"this one ({context.store_id}).",
+            hint=hint,
+        )
+    for source, seq in identity.positions.items():
+        if seq > context.heads.get(source, 0):
+            raise SinkBroken(
+                f"The sink {context.name} is ahead of the store: it has change {seq} of source "
+                f"{source}, the store has {context.heads.get(source, 0)}. Was a backup restored, "
+                "or a volume not mounted?",
+                hint=hint,
+            )
+
+
+def _try_to_write(folder: Path) -> None:
+    """Write and remove a file in that folder, or in the nearest one above it that exists."""
+    while not folder.exists():
+        folder = folder.parent
+    with TemporaryFile(dir=folder):
+        pass

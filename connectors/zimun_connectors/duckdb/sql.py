@@ -1,0 +1,222 @@
+"""The SQL of the DuckDB sink, built from a stream's columns.
+
+Every name comes from a `Stream` and is quoted; values are bound as parameters, except in
+views, which cannot have parameters and quote them as literals.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from zimun_sync.model import Column, ColumnType, Stream
+
+#: DuckDB 1.4 and later read this; the default of 2.0 can be read by 2.0 only.
+DATA_STORAGE = "v1.4.0"
+
+#: Older storage drops the word MATERIALIZED from a stored view. Views need 1.5 in any case.
+VIEW_STORAGE = "v1.5.0"
+
+#: Name under which the private database is attached.
+DATABASE = "state"
+
+COLUMN_TYPES: dict[ColumnType, str] = {
+    ColumnType.TEXT: "VARCHAR",
+    ColumnType.INTEGER: "BIGINT",
+    ColumnType.BOOLEAN: "BOOLEAN",
+    ColumnType.DECIMAL: "DECIMAL(18, 4)",
+    ColumnType.INSTANT: "TIMESTAMPTZ",
+    ColumnType.LOCAL_TIME: "TIMESTAMP",
+    ColumnType.DATE: "DATE",
+    ColumnType.JSON: "JSON",
+}
+
+SYSTEM_TABLES = """
+CREATE TABLE _store (
+    format INTEGER, store_id VARCHAR, stamp BIGINT, adopted_stamp BIGINT,
+    views VARCHAR, empty_delta VARCHAR);
+CREATE TABLE _position (source VARCHAR, stream VARCHAR, seq BIGINT);
+CREATE TABLE _tombstone (
+    stream VARCHAR, source VARCHAR, key VARCHAR, seq BIGINT, stamp BIGINT);
+CREATE TABLE _snapshot (stamp BIGINT, published_at BIGINT, file VARCHAR);
+COMMENT ON TABLE _store IS 'Which store fills this sink; stamp counts the writes that changed it.';
+COMMENT ON TABLE _position IS 'Last sequence written, by source and stream.';
+COMMENT ON TABLE _tombstone IS 'Keys of deleted records.';
+COMMENT ON TABLE _snapshot IS 'Snapshots that readers may still hold.';
+"""
+
+
+def identifier(name: str) -> str:
+    """A quoted SQL name."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str | Path) -> str:
+    """A quoted SQL string."""
+    return "'" + str(text).replace("'", "''") + "'"
+
+
+def _definition(column: Column) -> str:
+    return f"{identifier(column.name)} {COLUMN_TYPES[column.type]}"
+
+
+def create_table(stream: Stream) -> str:
+    """The stream's table in the private database: its columns, then `_hash` and `_stamp`."""
+    columns = ", ".join(_definition(column) for column in stream.columns)
+    return f"CREATE TABLE {identifier(stream.name)} ({columns}, _hash UUID, _stamp BIGINT)"
+
+
+def add_column(stream: Stream, column: Column) -> str:
+    """A column that a later release brought."""
+    return f"ALTER TABLE {identifier(stream.name)} ADD COLUMN {_definition(column)}"
+
+
+def column_comment(relation: str, column: Column) -> str:
+    """The comment on one column of a table or view, whose quoted name is given."""
+    return f"COMMENT ON COLUMN {relation}.{identifier(column.name)} IS {literal(column.comment)}"
+
+
+def find_held(stream: Stream) -> str:
+    """Incoming upserts the table already has: `key`, `place` (rowid) and whether to `keep` it.
+
+    Kept is what has the same content or a later sequence. Rows and tombstones from before the
+    sink was adopted carry another store's sequences, which say nothing. Parameters: `source`,
+    `stream`, `adopted`.
+    """
+    table, key = identifier(stream.name), identifier(stream.key)
+    return f"""
+        CREATE OR REPLACE TEMP TABLE held AS
+        SELECT i.{key} AS key, t.rowid AS place,
+            t._hash = i._hash::UUID OR (t._seq > i._seq AND t._stamp > $adopted) AS keep
+        FROM incoming i JOIN {table} t ON t._source = $source AND t.{key} = i.{key}
+        UNION ALL
+        SELECT d.key, NULL, true
+        FROM incoming i JOIN _tombstone d ON d.key = i.{key}
+        WHERE d.stream = $stream AND d.source = $source
+            AND d.seq > i._seq AND d.stamp > $adopted
+    """
+
+
+def delete_superseded(stream: Stream) -> str:
+    """Remove the rows that `find_held` found out of date."""
+    table = identifier(stream.name)
+    return f"DELETE FROM {table} WHERE rowid IN (SELECT place FROM held WHERE NOT keep)"
+
+
+def insert_changed(stream: Stream) -> str:
+    """Insert what `find_held` did not tell to keep. Parameter: `stamp`. Returns the count."""
+    table, key = identifier(stream.name), identifier(stream.key)
+    return f"""
+        INSERT INTO {table} BY NAME
+        SELECT * REPLACE (_hash::UUID AS _hash), $stamp::BIGINT AS _stamp FROM incoming i
+        WHERE NOT EXISTS (FROM held WHERE keep AND held.key = i.{key})
+    """
+
+
+def drop_tombstones(stream: Stream) -> str:
+    """Forget the tombstones of records that are back. Parameters: `source`, `stream`."""
+    return f"""
+        DELETE FROM _tombstone WHERE stream = $stream AND source = $source
+            AND key IN (SELECT {identifier(stream.key)} FROM incoming
+                WHERE {identifier(stream.key)} NOT IN (SELECT key FROM held WHERE keep))
+    """
+
+
+def find_gone(stream: Stream) -> str:
+    """Rows that the deletes in `gone` remove. Parameters: `source`, `adopted`."""
+    table, key = identifier(stream.name), identifier(stream.key)
+    return f"""
+        CREATE OR REPLACE TEMP TABLE held AS
+        SELECT g.key, g.seq, t.rowid AS place
+        FROM gone g JOIN {table} t ON t._source = $source AND t.{key} = g.key
+        WHERE NOT (t._seq > g.seq AND t._stamp > $adopted)
+    """
+
+
+def delete_gone(stream: Stream) -> str:
+    """Remove the rows that `find_gone` found. Returns the count."""
+    return f"DELETE FROM {identifier(stream.name)} WHERE rowid IN (SELECT place FROM held)"
+
+
+BURY = """
+    INSERT INTO _tombstone
+    SELECT $stream, $source, key, seq, $stamp FROM held
+"""
+
+
+def read_back(stream: Stream) -> str:
+    """Keys and hashes (32 hex digits) of one source's rows. Parameter: `source`."""
+    table, key = identifier(stream.name), identifier(stream.key)
+    return f"""
+        SELECT {key}, replace(_hash::VARCHAR, '-', '') FROM {table} WHERE _source = $source
+    """
+
+
+OLDEST_SNAPSHOT = """
+    SELECT coalesce(max(stamp) FILTER (published_at <= $since), min(stamp), 0) FROM _snapshot
+"""
+
+
+def count_changes(streams: Sequence[Stream]) -> str:
+    """Rows and tombstones with a stamp above the parameter `base`."""
+    counts = [
+        f"SELECT count(*) AS n FROM {identifier(stream.name)} WHERE _stamp > $base"
+        for stream in streams
+    ]
+    counts.append("SELECT count(*) FROM _tombstone WHERE stamp > $base")
+    return f"SELECT sum(n)::BIGINT FROM ({' UNION ALL '.join(counts)})"
+
+
+def count_rows(streams: Sequence[Stream]) -> str:
+    """Rows of all the streams' tables."""
+    counts = [f"SELECT count(*) AS n FROM {identifier(stream.name)}" for stream in streams]
+    return f"SELECT sum(n)::BIGINT FROM ({' UNION ALL '.join(counts)})"
+
+
+def create_delta(stream: Stream) -> str:
+    """The stream's table in the attached `delta`: its changes since stamp `base`, deletes too."""
+    table = identifier(stream.name)
+    columns = ", ".join(identifier(column.name) for column in stream.columns)
+    return f"""
+        CREATE TABLE delta.{table} AS
+        SELECT {columns}, false AS _deleted FROM {table} WHERE _stamp > $base
+        UNION ALL BY NAME
+        SELECT key AS {identifier(stream.key)}, source AS _source, true AS _deleted
+        FROM _tombstone WHERE stamp > $base AND stream = {literal(stream.name)}
+    """
+
+
+def shadow_reader(stream: Stream) -> str:
+    """A stand-in for `read_duckdb` with the stream's columns.
+
+    DuckDB binds a view when it is created, but the paths in it are the readers', which need
+    not exist here. Views store the text they were given, so readers get the real function.
+    """
+    columns = ", ".join(
+        f"NULL::{COLUMN_TYPES[column.type]} AS {identifier(column.name)}"
+        for column in stream.columns
+    )
+    return f"""
+        CREATE OR REPLACE TEMP MACRO read_duckdb(file, table_name := '') AS TABLE
+        SELECT {columns}, NULL::BOOLEAN AS _deleted
+    """
+
+
+def create_view(relation: str, stream: Stream, snapshot: Path, delta: Path) -> str:
+    """The stream's view: the snapshot's rows the delta does not know, and the delta's rows.
+
+    The snapshot comes first because DuckDB opens the files in this order, which the publisher
+    relies on; the delta is named once and materialized, because each mention may open another
+    file. docs/adr/0002-duckdb-publish.md tells why that is enough.
+    """
+    columns = [identifier(column.name) for column in stream.columns]
+    key, table = identifier(stream.key), literal(stream.name)
+    return f"""
+        CREATE VIEW {relation} AS
+        WITH delta AS MATERIALIZED (
+            SELECT * FROM read_duckdb({literal(delta)}, table_name = {table}))
+        SELECT {", ".join(f"s.{column}" for column in columns)}
+        FROM read_duckdb({literal(snapshot)}, table_name = {table}) AS s
+        WHERE NOT EXISTS (
+            SELECT 1 FROM delta AS d WHERE d._source = s._source AND d.{key} = s.{key})
+        UNION ALL
+        SELECT {", ".join(columns)} FROM delta WHERE NOT _deleted
+    """

@@ -1,0 +1,231 @@
+"""The private database: every row, where delivery stands, and which store it comes from."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from zimun_connectors.duckdb import sql
+from zimun_sync.errors import SinkBroken
+from zimun_sync.model import Stream
+from zimun_sync.sinks import Batch
+from zimun_sync.tables import deletes_table, upserts_table
+
+FORMAT = 1
+
+_FETCH = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which store fills the sink.
+
+    Args:
+        store_id: the store's identity, or None in a sink nobody has written to.
+        positions: last sequence written by source, over all streams.
+    """
+
+    store_id: str | None
+    positions: Mapping[str, int]
+
+
+class State:
+    """An open private database; one connection, used by one thread.
+
+    Args:
+        path: the file; created when missing.
+        memory_limit: as DuckDB takes it, such as `96MB`.
+        threads: how many DuckDB may use.
+        read_only: only look; nothing is created or changed.
+    """
+
+    def __init__(
+        self, path: Path, *, memory_limit: str, threads: int, read_only: bool = False
+    ) -> None:
+        self.connection = duckdb.connect(
+            config={
+                "memory_limit": memory_limit,
+                "threads": threads,
+                "temp_directory": str(path.parent / "spill"),
+                "autoinstall_known_extensions": False,
+                "preserve_insertion_order": False,
+                "checkpoint_threshold": "64MB",
+            }
+        )
+        try:
+            self._attach(path, read_only=read_only)
+        except BaseException:
+            self.connection.close()
+            raise
+
+    def _attach(self, path: Path, *, read_only: bool) -> None:
+        options = "READ_ONLY" if read_only else f"STORAGE_VERSION {sql.literal(sql.DATA_STORAGE)}"
+        self.rows(f"ATTACH {sql.literal(path)} AS {sql.DATABASE} ({options})")
+        self.rows(f"USE {sql.DATABASE}")
+        if not read_only:
+            path.chmod(0o600)
+            self._create_system_tables(path)
+        self._check_format(path)
+        self.stamp, self._adopted = self.rows("SELECT stamp, adopted_stamp FROM _store")[0]
+
+    def _create_system_tables(self, path: Path) -> None:
+        tables = self._tables()
+        if tables and "_store" not in tables:
+            raise SinkBroken(
+                f"{path} is a DuckDB database, but not one of zimun-sync.",
+                hint="Choose another `path` for the sink, or move that file away.",
+            )
+        if not tables:
+            with self.transaction():
+                self.rows(sql.SYSTEM_TABLES)
+                self.rows("INSERT INTO _store VALUES (?, NULL, 0, 0, NULL, NULL)", [FORMAT])
+
+    def _check_format(self, path: Path) -> None:
+        found = self.rows("SELECT format FROM _store")[0][0]
+        if found > FORMAT:
+            raise SinkBroken(
+                f"{path} was written by a newer release (format {found}; this one knows {FORMAT}).",
+                hint="Upgrade zimun-sync, or give the sink a new `path`: it fills from the store.",
+            )
+
+    def close(self) -> None:
+        """Close the database, which folds its log into the file."""
+        self.connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All of the block's statements, or none; durable when it ends."""
+        self.rows("BEGIN")
+        try:
+            yield
+        except BaseException:
+            with suppress(duckdb.Error):  # the first error is the one to tell
+                self.rows("ROLLBACK")
+            raise
+        self.rows("COMMIT")
+
+    def rows(self, statement: str, parameters: object = None) -> list[tuple[Any, ...]]:
+        """The result of one statement, whole: a half-read one would keep the connection busy."""
+        return self.connection.execute(statement, parameters).fetchall()
+
+    def _tables(self) -> set[str]:
+        found = self.rows(
+            "SELECT table_name FROM duckdb_tables() WHERE database_name = ?", [sql.DATABASE]
+        )
+        return {name for (name,) in found}
+
+    # -- tables --------------------------------------------------------------------------
+
+    def ensure(self, streams: Iterable[Stream]) -> bool:
+        """Create missing tables and columns; whether there were any."""
+        tables = self._tables()
+        changed = False
+        with self.transaction():
+            for stream in streams:
+                if stream.name not in tables:
+                    self._create(stream)
+                    changed = True
+                else:
+                    changed = self._add_columns(stream) or changed
+        return changed
+
+    def _create(self, stream: Stream) -> None:
+        self.rows(sql.create_table(stream))
+        for column in stream.columns:
+            self.rows(sql.column_comment(sql.identifier(stream.name), column))
+
+    def _add_columns(self, stream: Stream) -> bool:
+        found = self.rows(
+            "SELECT column_name FROM duckdb_columns() WHERE database_name = ? AND table_name = ?",
+            [sql.DATABASE, stream.name],
+        )
+        missing = [column for column in stream.columns if (column.name,) not in found]
+        for column in missing:
+            self.rows(sql.add_column(stream, column))
+            self.rows(sql.column_comment(sql.identifier(stream.name), column))
+        return bool(missing)
+
+    # -- identity ------------------------------------------------------------------------
+
+    def identity(self) -> Identity:
+        """Which store fills this sink, and how far it came."""
+        store_id = self.rows("SELECT store_id FROM _store")[0][0]
+        positions = self.rows("SELECT source, max(seq) FROM _position GROUP BY source")
+        return Identity(store_id, dict(positions))
+
+    def claim(self, store_id: str) -> None:
+        """Record the store in a sink that belongs to none."""
+        self.rows("UPDATE _store SET store_id = ? WHERE store_id IS NULL", [store_id])
+
+    def adopt(self, store_id: str) -> None:
+        """Belong to that store from now on; sequences known so far mean nothing any more."""
+        with self.transaction():
+            self.rows("UPDATE _store SET store_id = ?, adopted_stamp = stamp", [store_id])
+            self.rows("DELETE FROM _position")
+        self._adopted = self.stamp
+
+    # -- rows ----------------------------------------------------------------------------
+
+    def write(self, batch: Batch) -> int:
+        """Apply a batch and record its position, in one transaction; how many changes it made."""
+        stamp = self.stamp + 1
+        with self.transaction():
+            applied = self._upsert(batch, stamp) + self._delete(batch, stamp)
+            self._advance(batch)
+            if applied:
+                self.rows("UPDATE _store SET stamp = ?", [stamp])
+        if applied:
+            self.stamp = stamp
+        return applied
+
+    def _upsert(self, batch: Batch, stamp: int) -> int:
+        rows = upserts_table(batch)
+        if not rows.num_rows:
+            return 0
+        stream = batch.stream
+        place = {"source": batch.source, "stream": stream.name}
+        with self._registered("incoming", rows):
+            self.rows(sql.find_held(stream), {**place, "adopted": self._adopted})
+            self.rows(sql.delete_superseded(stream))
+            self.rows(sql.drop_tombstones(stream), place)
+            return int(self.rows(sql.insert_changed(stream), {"stamp": stamp})[0][0])
+
+    def _delete(self, batch: Batch, stamp: int) -> int:
+        rows = deletes_table(batch)
+        if not rows.num_rows:
+            return 0
+        stream, source = batch.stream, batch.source
+        with self._registered("gone", rows):
+            found = {"source": source, "adopted": self._adopted}
+            self.rows(sql.find_gone(stream), found)
+        buried = {"stream": stream.name, "source": source, "stamp": stamp}
+        self.rows(sql.BURY, buried)
+        return int(self.rows(sql.delete_gone(stream))[0][0])
+
+    @contextmanager
+    def _registered(self, name: str, rows: object) -> Iterator[None]:
+        self.connection.register(name, rows)
+        try:
+            yield
+        finally:
+            self.connection.unregister(name)
+
+    def _advance(self, batch: Batch) -> None:
+        place = [batch.source, batch.stream.name]
+        known = self.rows(
+            "UPDATE _position SET seq = greatest(seq, ?) WHERE source = ? AND stream = ?",
+            [batch.last_seq, *place],
+        )
+        if not known[0][0]:
+            self.rows("INSERT INTO _position VALUES (?, ?, ?)", [*place, batch.last_seq])
+
+    def read_back(self, source: str, stream: Stream) -> Iterator[tuple[str, str]]:
+        """Key and hash of every row of that source and stream, as of the first one asked for."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(f"USE {sql.DATABASE}")
+            cursor.execute(sql.read_back(stream), {"source": source})
+            while rows := cursor.fetchmany(_FETCH):
+                yield from rows

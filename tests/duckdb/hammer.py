@@ -1,0 +1,23 @@
+"""A reader in a process of its own: asks the same question until told to stop, prints answers.
+
+Usage: python hammer.py DATABASE SQL. Ends when standard input closes; an error ends it with
+a traceback, which the test sees as a wrong answer.
+"""
+
+import sys
+import threading
+
+import duckdb
+
+stop = threading.Event()
+
+
+def wait() -> None:
+    sys.stdin.read()
+    stop.set()
+
+
+threading.Thread(target=wait, daemon=True).start()
+with duckdb.connect(sys.argv[1], read_only=True) as reader:
+    while not stop.is_set():
+        print(*reader.execute(sys.argv[2]).fetchall()[0], flush=True)

@@ -1,0 +1,177 @@
+"""What readers find in the published files, and when they are replaced."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+import pytest
+
+from zimun_connectors.duckdb import files, publish
+from zimun_sync.testing import delete, make_batch, upsert
+
+if TYPE_CHECKING:
+    from tests.duckdb.conftest import Bench
+
+KEYS = "SELECT appointment_id FROM appointments ORDER BY ALL"
+
+
+def _size(path: Path, table: str = "appointments") -> int:
+    with duckdb.connect(path, read_only=True) as reader:
+        return int(reader.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
+
+
+def test_an_analyst_gets_an_answer_before_the_first_record(bench: "Bench") -> None:
+    bench.opened()
+    assert bench.query("SELECT count(*) FROM appointments") == [(0,)]
+    assert ("staff",) in bench.query("SHOW TABLES")
+
+
+def test_views_show_meanings_and_hide_what_only_the_sink_needs(bench: "Bench") -> None:
+    bench.opened()
+    columns = dict(
+        bench.query(
+            "SELECT column_name, comment FROM duckdb_columns() WHERE table_name = 'appointments'"
+        )
+    )
+    assert columns["starts_at"] == "Start, UTC."
+    assert "_synced_at" in columns
+    assert not columns.keys() & {"_hash", "_stamp", "_deleted"}
+
+
+def test_json_and_exact_decimals_can_be_queried_as_such(bench: "Bench") -> None:
+    bench.opened().write(make_batch(upsert(1, "a_1")))
+    answer = bench.query(
+        "SELECT extra->>'channel', price_amount * 2, local_start, starts_at::VARCHAR "
+        "FROM appointments"
+    )
+    assert [str(value) for value in answer[0]] == [
+        "web",
+        "99.0000",
+        "2026-11-20 09:45:00",
+        "2026-11-20 08:45:00+00",
+    ]
+
+
+def test_small_changes_go_to_the_delta_and_leave_the_snapshot_alone(bench: "Bench") -> None:
+    sink = bench.opened()
+    snapshot = files.fingerprint(bench.data / "snapshot.duckdb")
+    sink.write(make_batch(upsert(1, "a_1"), upsert(2, "a_2")))
+    sink.write(make_batch(upsert(3, "a_1", notes="new"), delete(4, "a_2")))
+    assert bench.query("SELECT appointment_id, notes FROM appointments") == [("a_1", "new")]
+    assert files.fingerprint(bench.data / "snapshot.duckdb") == snapshot
+    assert _size(bench.data / "delta.duckdb") == 2
+
+
+def test_many_changes_go_to_a_new_snapshot_at_once(bench: "Bench", small_deltas: None) -> None:
+    sink = bench.opened()
+    sink.write(make_batch(*(upsert(seq, f"a_{seq}") for seq in range(1, 11))))
+    assert _size(bench.data / "snapshot.duckdb") == 10
+    assert _size(bench.data / "delta.duckdb") == 0
+    assert bench.query("SELECT count(*) FROM appointments") == [(10,)]
+
+
+def test_a_delta_shrinks_when_no_reader_can_hold_the_former_snapshot(bench: "Bench", small_deltas: None) -> None:
+    sink = bench.opened()
+    sink.write(make_batch(upsert(1, "a_1")))
+    sink.write(make_batch(*(upsert(seq, f"a_{seq}") for seq in range(2, 11))))
+    assert (_size(bench.data / "delta.duckdb"), _size(bench.data / "snapshot.duckdb")) == (10, 10)
+    bench.clock.advance(publish.GRACE)
+    sink.close()
+    assert _size(bench.data / "delta.duckdb") == 0
+    assert bench.query("SELECT count(*) FROM appointments") == [(10,)]
+
+
+def test_an_unchanged_batch_touches_no_published_file(bench: "Bench") -> None:
+    sink = bench.opened()
+    batch = make_batch(upsert(1, "a_1"))
+    sink.write(batch)
+    before = _published(bench.data)
+    assert sink.write(batch).unchanged == 1
+    assert _published(bench.data) == before
+
+
+def test_publishing_waits_while_more_is_coming_but_not_forever(bench: "Bench") -> None:
+    sink = bench.opened()
+    sink.write(make_batch(upsert(1, "a_1"), more=True))
+    assert bench.query(KEYS) == []
+    bench.clock.advance(publish.INTERVAL)
+    sink.write(make_batch(upsert(2, "a_2"), more=True))
+    assert bench.query(KEYS) == [("a_1",), ("a_2",)]
+    sink.write(make_batch(upsert(3, "a_3"), more=True))
+    sink.write(make_batch(upsert(4, "a_4")))
+    assert len(bench.query(KEYS)) == 4
+
+
+def test_where_copies_are_free_every_publish_is_a_snapshot(
+    bench: "Bench", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "shares_blocks", lambda layout: True)
+    sink = bench.opened()
+    for seq in range(1, 4):
+        sink.write(make_batch(upsert(seq, f"a_{seq}")))
+        assert _size(bench.data / "snapshot.duckdb") == seq
+        assert _size(bench.data / "delta.duckdb") == 0
+    assert len(bench.query(KEYS)) == 3
+
+
+def test_where_copies_become_free_an_old_delta_goes_away(
+    bench: "Bench", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = bench.opened()
+    sink.write(make_batch(upsert(1, "a_1")))
+    sink.close()
+    monkeypatch.setattr(files, "shares_blocks", lambda layout: True)
+    sink.open(bench.context())
+    for seq in range(2, 5):
+        bench.clock.advance(publish.GRACE)
+        sink.write(make_batch(upsert(seq, f"a_{seq}")))
+        assert len(bench.query(KEYS)) == seq
+    assert _size(bench.data / "delta.duckdb") == 0
+
+
+@pytest.mark.parametrize("lost", ["snapshot.duckdb", "delta.duckdb"])
+def test_a_published_file_that_is_gone_comes_back_on_opening(bench: "Bench", lost: str) -> None:
+    sink = bench.opened()
+    sink.write(make_batch(upsert(1, "a_1")))
+    sink.close()
+    (bench.data / lost).unlink()
+    sink.open(bench.context())
+    assert bench.query(KEYS) == [("a_1",)]
+
+
+def test_a_snapshot_somebody_changed_is_replaced_on_opening(bench: "Bench") -> None:
+    sink = bench.opened()
+    sink.write(make_batch(upsert(1, "a_1")))
+    sink.close()
+    with duckdb.connect(bench.data / "snapshot.duckdb") as vandal:
+        vandal.execute("DROP TABLE appointments")
+    sink.open(bench.context())
+    assert bench.query(KEYS) == [("a_1",)]
+
+
+def test_views_hold_the_paths_that_readers_see(bench: "Bench", tmp_path: Path) -> None:
+    mount = tmp_path / "mount"
+    sink = bench.opened()
+    sink.write(make_batch(upsert(1, "a_1")))
+    sink.close()
+    sink = bench.opened(reader_root=mount)
+    with pytest.raises(duckdb.IOException):
+        bench.query(KEYS)
+    mount.mkdir()
+    (mount / "zimun.data").symlink_to(bench.data)
+    assert bench.query(KEYS) == [("a_1",)]
+
+
+def test_readers_open_the_snapshot_first_and_the_delta_once(bench: "Bench") -> None:
+    bench.opened().close()
+    definition = bench.query("SELECT sql FROM duckdb_views() WHERE view_name = 'appointments'")
+    assert definition[0][0].count("delta.duckdb") == 1
+    assert "AS MATERIALIZED" in definition[0][0]
+    (bench.data / "delta.duckdb").unlink()
+    (bench.data / "snapshot.duckdb").unlink()
+    with pytest.raises(duckdb.IOException, match=r"snapshot\.duckdb"):
+        bench.query(KEYS)
+
+
+def _published(data: Path) -> list[str | None]:
+    return [files.fingerprint(data / name) for name in ("snapshot.duckdb", "delta.duckdb")]

@@ -1,0 +1,40 @@
+"""The connector kit: contract tests for any sink, and builders of batches to write tests with.
+
+Subclass `SinkContract` in a test file, give it a `harness`, and run pytest:
+
+    class TestMySink(SinkContract):
+        def harness(self, folder: Path) -> SinkHarness:
+            return MyHarness(folder)
+
+The last test of the contract fails when a check did not run or compared nothing. The
+kit needs `pytest` and `hypothesis`; no other module of the package imports them.
+See `docs/connectors/write-a-connector.md`.
+"""
+
+import pytest
+
+for _module in ("abilities", "base", "contract", "crashes", "rig", "sequences", "writes"):
+    pytest.register_assert_rewrite(f"{__name__}.{_module}")
+
+from zimun_sync.testing.builders import (  # noqa: E402 - asserts are rewritten on import
+    appointment_row,
+    delete,
+    make_batch,
+    make_row,
+    sink_context,
+    upsert,
+)
+from zimun_sync.testing.contract import SinkContract  # noqa: E402 - as above
+from zimun_sync.testing.harness import SinkHarness, Unusable  # noqa: E402 - as above
+
+__all__ = [
+    "SinkContract",
+    "SinkHarness",
+    "Unusable",
+    "appointment_row",
+    "delete",
+    "make_batch",
+    "make_row",
+    "sink_context",
+    "upsert",
+]
