@@ -1,0 +1,88 @@
+"""Trying what a configuration names, without changing anything: credentials, scopes, sinks."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from threading import Event
+
+from zimun_sync.config import Config, SourceSettings
+from zimun_sync.errors import (
+    AuthenticationFailed,
+    NotFound,
+    SinkError,
+    SourceError,
+    SourceUnavailable,
+    StoreError,
+)
+from zimun_sync.pipeline.sync import sink_context
+from zimun_sync.sinks import Checks
+from zimun_sync.store import Store
+from zimun_sync.wiring import build_sink, source_job
+
+#: A person is waiting: give up on an unreachable host sooner than a nightly run would.
+_PATIENCE_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was tried.
+
+    Args:
+        what: such as `source main: appointments`.
+        verdict: `ok`, `note` or `bad`.
+        message: what was seen.
+        hint: what to do about it.
+    """
+
+    what: str
+    verdict: str
+    message: str
+    hint: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        """For programs."""
+        return asdict(self)
+
+
+def check_all(config: Config) -> Iterator[Finding]:
+    """Try the state, every source and every sink, one after the other."""
+    for name, settings in config.sources.items():
+        yield from _check_source(name, settings)
+    try:
+        with Store.open(config.state, config.folder) as store:
+            yield Finding("state", "ok", "can be read and written")
+            for name in config.sinks:
+                yield _check_sink(config, store, name)
+    except StoreError as error:
+        yield Finding("state", "bad", error.message, error.hint)
+
+
+def _check_source(name: str, settings: SourceSettings) -> Iterator[Finding]:
+    brief = settings.model_copy(update={"max_elapsed": _PATIENCE_SECONDS})
+    with source_job(name, brief, lambda _event: None, Event()) as job:
+        for stream in job.streams:
+            what = f"source {name}: {stream}"
+            try:
+                page = job.listings.page(stream)
+            except NotFound as error:
+                needed = stream == "appointments"
+                message = error.message if needed else "not offered by this API; left out"
+                yield Finding(what, "bad" if needed else "note", message, error.hint * needed)
+            except SourceError as error:
+                yield Finding(what, "bad", error.message, error.hint)
+                if isinstance(error, (AuthenticationFailed, SourceUnavailable)):
+                    return
+            else:
+                more = " and more" if page.next_page_token else ""
+                yield Finding(what, "ok", f"{len(page.items)} on the first page{more}")
+
+
+def _check_sink(config: Config, store: Store, name: str) -> Finding:
+    what = f"sink {name}"
+    sink = build_sink(config, name)
+    if not isinstance(sink, Checks):
+        return Finding(what, "note", "its connector cannot be tried without writing")
+    try:
+        sink.check(sink_context(store, name))
+    except SinkError as error:
+        return Finding(what, "bad", error.message, error.hint)
+    return Finding(what, "ok", "ready")

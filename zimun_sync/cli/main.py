@@ -1,0 +1,58 @@
+"""The entry point: commands, and how an error reaches a person."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from zimun_sync import __version__
+from zimun_sync.cli import quarantine, setup, sinks, state, syncing
+from zimun_sync.errors import ZimunSyncError
+
+app = typer.Typer(
+    name="zimun-sync",
+    help="Keeps your own tools true to your Zimun bookings.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for register in (syncing.register, state.register, sinks.register, setup.register):
+    register(app)
+app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(setup.config_app, name="config")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"zimun-sync {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    _shown: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Keeps your own tools true to your Zimun bookings."""
+
+
+def main() -> None:
+    """Run the command line; errors of ours become a message, a hint and an exit code."""
+    try:
+        app()
+    except ZimunSyncError as error:
+        _tell(error)
+        sys.exit(error.exit_code)
+
+
+def _tell(error: ZimunSyncError) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console.print(Text.assemble(("error: ", "bold red"), error.message))
+    if error.hint:
+        console.print(Text.assemble(("  what to do: ", "bold"), error.hint))

@@ -1,0 +1,116 @@
+"""`zimun-sync sync`."""
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from threading import Event
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zimun_sync.cli.common import ConfigOption, JsonOption, load_config, open_store, out, print_json
+from zimun_sync.errors import ConfigError
+
+if TYPE_CHECKING:
+    from zimun_sync.config import Config
+    from zimun_sync.events import Emit
+    from zimun_sync.pipeline.report import SyncReport
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(sync)
+
+
+def sync(
+    config: ConfigOption = None,
+    source: Annotated[
+        list[str] | None, typer.Option("--source", "-s", help="Only this source; repeatable.")
+    ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="List from the first page, whatever is unfinished.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Pull every source once and deliver to every sink.
+
+    Exit code 0: done. 1: a listing failed. 2: usage or configuration.
+    3: finished, with something in quarantine or a sink parked or behind.
+    """
+    settings = load_config(config)
+    began = time.monotonic()
+    with ExitStack() as stack:
+        emit = stack.enter_context(_listening(settings))
+        report = run_sync(settings, _chosen(settings, source), emit, full=full)
+    if json:
+        print_json(report.to_json())
+    else:
+        from zimun_sync.cli.summary import print_report
+
+        print_report(out(), report, time.monotonic() - began)
+    raise typer.Exit(report.exit_code)
+
+
+def run_sync(
+    settings: "Config", names: list[str], emit: "Emit", *, full: bool = False
+) -> "SyncReport":
+    """One sync of these sources; ends early on SIGINT or SIGTERM."""
+    from zimun_sync.pipeline.sync import Sync, SyncOptions
+    from zimun_sync.wiring import build_sinks, source_job
+
+    with ExitStack() as stack:
+        stop = stack.enter_context(_stopping_on_signals())
+        store = stack.enter_context(open_store(settings))
+        jobs = [
+            stack.enter_context(source_job(name, settings.sources[name], emit, stop))
+            for name in names
+        ]
+        options = SyncOptions(full=full, patience=settings.sync.sink_patience, stop=stop)
+        return Sync(store, jobs, build_sinks(settings), emit, options).run()
+
+
+def _chosen(settings: "Config", names: list[str] | None) -> list[str]:
+    unknown = set(names or []) - set(settings.sources)
+    if unknown:
+        raise ConfigError(
+            f"There is no source named {min(unknown)!r} in {settings.file}.",
+            hint=f"Its sources: {', '.join(settings.sources)}.",
+        )
+    return names or list(settings.sources)
+
+
+@contextmanager
+def _listening(settings: "Config") -> "Iterator[Emit]":
+    """A display on a terminal, log lines elsewhere."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if console.is_terminal and settings.log.format == "auto":
+        from zimun_sync.cli.display import shown
+
+        with shown(console) as display:
+            yield display
+    else:
+        from zimun_sync.cli.logs import LogListener, set_up
+
+        set_up(settings.log.level, settings.log.format)
+        yield LogListener()
+
+
+@contextmanager
+def _stopping_on_signals() -> Iterator[Event]:
+    """An event that SIGINT and SIGTERM set; a second one ends the process at once."""
+    stop = Event()
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        stop.set()
+        signal.signal(number, signal.SIG_DFL)
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

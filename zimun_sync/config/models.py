@@ -1,0 +1,185 @@
+"""What a configuration file may say, section by section, and the settings it becomes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, get_args
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    WithJsonSchema,
+)
+
+from zimun_sync.config import columns
+from zimun_sync.normalize import Rules
+from zimun_sync.sinks import Connector
+from zimun_sync.zimun.settings import ClientSettings, StreamName
+
+DEFAULT_STATE: Final = "sqlite:///var/state.db"
+
+#: Names of sources and sinks go into file names, keys and SQL values.
+NAME_PATTERN: Final = r"^[a-z][a-z0-9_-]{0,62}$"
+
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+Status = Literal["held", "scheduled", "confirmed", "completed", "no_show", "cancelled", "other"]
+
+
+def _state(value: str) -> str:
+    if not value.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
+        msg = "should be sqlite:///path/to/state.db or postgresql://user@host/database"
+        raise ValueError(msg)
+    return value
+
+
+def _distinct(value: tuple[str, ...]) -> tuple[str, ...]:
+    twice = sorted({name for name in value if value.count(name) > 1})
+    if twice:
+        msg = f"names {', '.join(twice)} more than once; leave one"
+        raise ValueError(msg)
+    return value
+
+
+def _region(value: str | None) -> str | None:
+    import phonenumbers
+
+    if value is None or value.upper() in phonenumbers.SUPPORTED_REGIONS:
+        return value and value.upper()
+    msg = "should be a two-letter country code (ISO 3166-1), such as DE"
+    raise ValueError(msg)
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+FieldNames = Annotated[
+    tuple[Annotated[str, Field(min_length=1)], ...],
+    BeforeValidator(_as_list),
+    Field(min_length=1),
+]
+Fields = Annotated[
+    dict[str, dict[str, FieldNames]],
+    AfterValidator(columns.check),
+    WithJsonSchema(columns.json_schema()),
+]
+
+
+class _Section(BaseModel):
+    """A group of settings: frozen, and an unknown name is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SourceSettings(ClientSettings):
+    """One organization's Zimun account: how to reach it, what to pull, how to read it."""
+
+    streams: Annotated[tuple[StreamName, ...], AfterValidator(_distinct)] = Field(
+        default=get_args(StreamName), min_length=1, description="Streams to pull."
+    )
+    fields: Fields = Field(
+        default={},
+        description="The source's own field name, or a list of names of which the first that is "
+        "present counts, by stream and column of ours.",
+        examples=[{"appointments": {"contact_phone": ["mobile", "phone"]}}],
+    )
+    statuses: dict[str, Status] = Field(
+        default={},
+        description="Canonical status by the source's status, where the names differ.",
+        examples=[{"checked_in": "confirmed"}],
+    )
+    phone_region: Annotated[str | None, AfterValidator(_region)] = Field(
+        default=None,
+        description="Country (ISO 3166-1 alpha-2, such as DE) whose rules read a phone number "
+        "without country code, where neither location nor organization names a country.",
+    )
+
+    @property
+    def rules(self) -> Rules:
+        """What the normalizer has to know about this source."""
+        return Rules(self.fields, self.statuses, self.phone_region)
+
+
+class SyncSettings(_Section):
+    """How a sync behaves."""
+
+    sink_patience: NonNegativeFloat = Field(
+        default=60.0,
+        description="Seconds without progress that `sync` waits for a sink once the pull is done.",
+    )
+
+
+class LogSettings(_Section):
+    """What is logged."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least important messages to write."
+    )
+    format: Literal["auto", "json", "console"] = Field(
+        default="auto",
+        description="`console` for people, `json` for collectors, `auto`: console on a terminal.",
+    )
+
+
+class FileSettings(_Section):
+    """The whole file, its sinks not yet validated by their connectors."""
+
+    state: Annotated[str, AfterValidator(_state)] = Field(
+        default=DEFAULT_STATE,
+        description="Where the state is kept: a SQLite file, relative to the configuration's "
+        "folder, or a PostgreSQL database (postgresql://user@host/database).",
+    )
+    sources: dict[Name, SourceSettings] = Field(
+        min_length=1, description="Zimun accounts to pull from, by a name of your choice."
+    )
+    sinks: dict[Name, dict[str, Any]] = Field(
+        default={}, description="Where records go, by a name of your choice."
+    )
+    sync: SyncSettings = Field(default=SyncSettings(), description="How a sync behaves.")
+    log: LogSettings = Field(
+        default=LogSettings(), description="What is logged, to standard error."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SinkConfig:
+    """One configured sink.
+
+    Args:
+        name: its name in the configuration.
+        connector: the code behind its `type`.
+        settings: its section, validated by the connector's own model.
+    """
+
+    name: str
+    connector: Connector
+    settings: BaseModel
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A configuration that has been read, completed and found valid.
+
+    Args:
+        file: absolute path of the file it was read from.
+        folder: the file's folder; relative paths in the configuration start here.
+        state: URL of the state store; a relative SQLite path is relative to `folder`.
+        sources: by name, in the file's order.
+        sinks: by name, in the file's order.
+        sync: how a sync behaves.
+        log: what is logged.
+        warnings: what a person should know although nothing is wrong, one sentence each.
+    """
+
+    file: Path
+    folder: Path
+    state: str
+    sources: Mapping[str, SourceSettings]
+    sinks: Mapping[str, SinkConfig]
+    sync: SyncSettings
+    log: LogSettings
+    warnings: tuple[str, ...] = ()
