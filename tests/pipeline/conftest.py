@@ -1,7 +1,7 @@
 """An API and a sink in memory that can be told to misbehave, and a store beside them."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -49,6 +49,8 @@ class FakeApi:
         self.page_size = page_size
         self.calls: list[tuple[str, str | None]] = []
         self.by_id_calls: list[str] = []
+        self.params: list[dict[str, str]] = []
+        self.filters = False
         self.faults: dict[tuple[str, str | None], list[SourceError]] = {}
         self.next_tokens: dict[str | None, str] = {}
         self.now = T0
@@ -63,8 +65,14 @@ class FakeApi:
         """Raise these errors, one a call, when that page is asked for."""
         self.faults[stream, page_token] = list(errors)
 
-    def page(self, stream: str, page_token: str | None = None) -> Page:
+    def page(
+        self,
+        stream: str,
+        page_token: str | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> Page:
         self.calls.append((stream, page_token))
+        self.params.append(dict(params or {}))
         faults = self.faults.get((stream, page_token))
         if faults:
             raise faults.pop(0)
@@ -90,8 +98,11 @@ class FakeApi:
         raws = [msgspec.Raw(item) for item in items]
         return Page(raws, token, asked, self.now, self.now, 0)
 
-    def listing_parameters(self, stream: str) -> str:
-        return f"{stream}?page_size={self.page_size}"
+    def listing_parameters(self, stream: str, params: Mapping[str, str] | None = None) -> str:
+        return f"{stream}?page_size={self.page_size}&{params}"
+
+    def changed_since(self, moment: datetime) -> dict[str, str]:
+        return {"updated_since": moment.isoformat()} if self.filters else {}
 
     def has_by_id(self, stream: str) -> bool:
         return stream == "appointments"

@@ -1,6 +1,7 @@
 """Pulling: checkpoints, restarts, quarantine, disputes."""
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -267,10 +268,10 @@ def test_a_location_that_moves_to_another_zone_moves_its_local_times(bench: Any)
 def test_an_interrupted_sync_goes_on_later(bench: Any) -> None:
     original = bench.api.page
 
-    def page_then_stop(stream: str, page_token: str | None = None) -> Any:
+    def page_then_stop(stream: str, page_token: str | None = None, params: Any = None) -> Any:
         if page_token == "10":
             bench.options.stop.set()
-        return original(stream, page_token)
+        return original(stream, page_token, params)
 
     bench.api.page = page_then_stop
     report = bench.sync()
@@ -279,3 +280,21 @@ def test_an_interrupted_sync_goes_on_later(bench: Any) -> None:
     bench.api.page = original
     assert _run(bench.sync()).records == 30
     assert len(bench.sink.keys()) == 30
+
+
+def test_a_source_with_a_filter_lists_what_changed_since_shortly_before_the_last_listing(
+    bench: Any, make_appointment: Make
+) -> None:
+    bench.api.filters = True
+    bench.api.put("appointments", make_appointment(1), BAD)
+    bench.sync()
+    assert bench.api.params[-1] == {}
+    asked = bench.api.now
+    bench.api.put("appointments", make_appointment(2))
+    report = bench.sync()
+    since = datetime.fromisoformat(bench.api.params[-1]["updated_since"])
+    assert asked - timedelta(minutes=10, seconds=1) < since <= asked - timedelta(minutes=10)
+    assert bench.sink.keys() == {"a_00001", "a_00002"}
+    assert report.in_quarantine == 1  # not listed again, so nothing is known of it
+    bench.sync(full=True)
+    assert bench.api.params[-1] == {}

@@ -21,6 +21,7 @@ NORMALIZER_VERSION = 1
 STATUSES = frozenset({"held", "scheduled", "confirmed", "completed", "no_show", "cancelled"})
 _SPELLINGS = {"canceled": "cancelled", "noshow": "no_show"}
 
+_KEEP_STRINGS = (values.text, values.identifier)
 _DAY = 86_400_000_000
 _DIGEST_BYTES = 16
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
@@ -84,6 +85,10 @@ class Normalizer:
         self._places = places
         names = rules.fields.get(stream.name, {})
         self._fields = fields_of(stream, names)
+        self._plan = [
+            (field.column, field.names, field.convert, field.convert in _KEEP_STRINGS)
+            for field in self._fields
+        ]
         self._price_names = tuple(names.get("price", ("price",)))
         self._priced = any(column.name == "price_amount" for column in stream.content)
         self._columns = [column.name for column in stream.content]
@@ -134,8 +139,12 @@ class Normalizer:
     def _columns_of(self, content: dict[str, Any]) -> dict[str, Any]:
         """Plain columns converted; what is left of `content` becomes `extra`."""
         filled = self._blank.copy()
-        for field in self._fields:
-            filled[field.column] = field.convert(_take(content, field.names), field.names[0])
+        for column, names, convert, is_text in self._plan:
+            value = content.pop(names[0], None) if len(names) == 1 else _take(content, names)
+            # Most values are strings that stay as they are: spare them the call.
+            if value is not None and not (is_text and value and type(value) is str):
+                value = convert(value, names[0])
+            filled[column] = value
         if self._priced:
             self._split_price(content, filled)
         if content:

@@ -1,7 +1,8 @@
 """Pulling one stream: pages in, records normalized, page and checkpoint committed together."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Protocol
 
@@ -21,7 +22,7 @@ from zimun_sync.events import (
     RunFinished,
     RunStarted,
 )
-from zimun_sync.model import to_micros
+from zimun_sync.model import from_micros, to_micros
 from zimun_sync.normalize import Normalized, Normalizer
 from zimun_sync.pipeline.ahead import Ahead
 from zimun_sync.store import Lease, PageRecords, Refused, Run, RunStatus, Store
@@ -30,12 +31,20 @@ from zimun_sync.zimun import Page, TokenTrail
 
 #: How often a listing begins again within one run because its page token expired.
 MAX_RESTARTS = 3
+#: The stream whose listing may be limited to what changed, and by how much listings overlap:
+#: clocks differ, and a change may become visible a little after its own time stamp.
+INCREMENTAL, OVERLAP = "appointments", timedelta(minutes=10)
 
 
 class Listings(Protocol):
     """What a pull needs of the Zimun API; `ZimunClient` has it."""
 
-    def page(self, stream: str, page_token: str | None = None) -> Page:
+    def page(
+        self,
+        stream: str,
+        page_token: str | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> Page:
         """One page of a listing."""
         ...
 
@@ -43,8 +52,12 @@ class Listings(Protocol):
         """One record by id, as a page of one item; NotFound when it is gone."""
         ...
 
-    def listing_parameters(self, stream: str) -> str:
+    def listing_parameters(self, stream: str, params: Mapping[str, str] | None = None) -> str:
         """What a page token of this listing depends on, as a fingerprint."""
+        ...
+
+    def changed_since(self, moment: datetime) -> dict[str, str]:
+        """Parameters that list only what changed since; empty where the API cannot do that."""
         ...
 
     def has_by_id(self, stream: str) -> bool:
@@ -87,13 +100,14 @@ class Pull:
             Interrupted: the process was asked to end.
         """
         stream = normalizer.stream.name
-        parameters = self.listings.listing_parameters(stream)
+        params = {} if fresh else self._changed_since_last_time(stream)
+        parameters = self.listings.listing_parameters(stream, params)
         run = self.store.runs.begin(self.lease, self.source, stream, parameters, fresh=fresh)
         self.emit(RunStarted(self.source, stream, run.run_id, run.resumes > 0, run.pages))
         try:
             self._retry_quarantined(run, normalizer)
-            self._list(run, normalizer)
-            ended = self.store.runs.finish(self.lease, run, RunStatus.SUCCEEDED)
+            self._list(run, normalizer, params)
+            ended = self.store.runs.succeed(self.lease, run, listed_everything=not params)
         except NotFound as error:
             ended = self._not_offered(run, error)
         except PageTokenCycle as error:
@@ -106,10 +120,17 @@ class Pull:
         self.emit(_finished(ended))
         return ended
 
-    def _list(self, run: Run, normalizer: Normalizer) -> Run:
+    def _changed_since_last_time(self, stream: str) -> dict[str, str]:
+        """Parameters of an incremental listing; empty for streams that are listed in full."""
+        last = self.store.runs.last_success(self.source, stream)
+        if stream != INCREMENTAL or last is None or last.listing_requested_at is None:
+            return {}
+        return self.listings.changed_since(from_micros(last.listing_requested_at) - OVERLAP)
+
+    def _list(self, run: Run, normalizer: Normalizer, params: Mapping[str, str]) -> Run:
         while not run.listing_complete:
             try:
-                run = self._list_on(run, normalizer)
+                run = self._list_on(run, normalizer, params)
             except PageTokenExpired as error:
                 if run.restarts >= MAX_RESTARTS:
                     raise
@@ -117,23 +138,23 @@ class Pull:
                 self.emit(ListingRestarted(self.source, run.stream, run.run_id, str(error)))
         return run
 
-    def _list_on(self, run: Run, normalizer: Normalizer) -> Run:
+    def _list_on(self, run: Run, normalizer: Normalizer, params: Mapping[str, str]) -> Run:
         """List from the run's checkpoint to the last page."""
         trail = TokenTrail()
-        self._ask(run, run.page_token)
+        self._ask(run, run.page_token, params)
         while True:
             page = self.ahead.take()
             if page.next_page_token is not None:
                 trail.follow(page.next_page_token, run.stream)
-                self._ask(run, page.next_page_token)
+                self._ask(run, page.next_page_token, params)
             run = self._store(run, page, normalizer)
             if run.page_token is None:
                 return run
             if self.stopping():
                 raise Interrupted
 
-    def _ask(self, run: Run, page_token: str | None) -> None:
-        self.ahead.ask(lambda token: self.listings.page(run.stream, token), page_token)
+    def _ask(self, run: Run, page_token: str | None, params: Mapping[str, str]) -> None:
+        self.ahead.ask(lambda token: self.listings.page(run.stream, token, params), page_token)
 
     def _store(self, run: Run, page: Page, normalizer: Normalizer) -> Run:
         records, refused = normalize_items((bytes(item) for item in page.items), normalizer)

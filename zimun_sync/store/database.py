@@ -1,24 +1,32 @@
 """Connections and transactions of the store: SQLite (WAL) or PostgreSQL, one way to use both."""
 
 import os
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.exc import DBAPIError, NoSuchModuleError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 
-from zimun_sync.errors import ConfigError, StateUnreadable, StoreError
+from zimun_sync.errors import ConfigError, StoreError
+from zimun_sync.store.trouble import explain
 
-_BUSY_SECONDS = 30
+#: How long a SQLite state that another program writes is waited for.
+BUSY_SECONDS = 30.0
+_CONNECT_SECONDS = 15
+_ROWS_A_STATEMENT = 100
+_VALUES = re.compile(r"VALUES (\([^)]*\))")
 _WRITE: Final = "zimun_write"
 _DURABLE: Final = "zimun_durable"
-_RESTORE = "Restore a backup of it; zimun-sync never starts over on a damaged state by itself."
+_NO_TRANSACTION: Final = "zimun_no_transaction"
 
 
 def parse_url(text: str, folder: Path) -> URL:
@@ -35,7 +43,8 @@ def parse_url(text: str, folder: Path) -> URL:
         return url.set(drivername="postgresql+psycopg")
     if url.drivername != "sqlite" or not url.database or url.database == ":memory:":
         raise _bad_url(text)
-    return url.set(database=str(folder / Path(url.database).expanduser()))
+    # Links are followed now: creating the file must not find one that leads nowhere.
+    return url.set(database=os.path.realpath(folder / Path(url.database).expanduser()))
 
 
 def _bad_url(text: str) -> ConfigError:
@@ -51,15 +60,20 @@ class Database:
 
     Args:
         url: as `parse_url` gives it.
+        busy_seconds: how long to wait while another program writes a SQLite state.
     """
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, busy_seconds: float = BUSY_SECONDS) -> None:
         self.url = url
+        self._busy_seconds = busy_seconds
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self.engine = self._engine()
+        self._reader = self.engine
+        if not self.is_sqlite:
+            self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ")
         # SQLite has one writer: queueing in the process beats polling a locked file.
         self._one_writer = Lock()
-        self._statements: dict[sa.Executable, str] = {}
+        self._statements: dict[tuple[sa.Insert, int], str] = {}
 
     @property
     def path(self) -> Path | None:
@@ -69,7 +83,9 @@ class Database:
     def _engine(self) -> Engine:
         if not self.is_sqlite:
             return _postgres_engine(self.url)
-        engine = sa.create_engine(self.url, connect_args={"timeout": _BUSY_SECONDS})
+        engine = sa.create_engine(
+            self.url, connect_args={"timeout": self._busy_seconds}, hide_parameters=True
+        )
         sa.event.listen(engine, "connect", _set_up_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
         return engine
@@ -77,7 +93,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one state throughout."""
-        with self._told_plainly(), self.engine.connect() as connection, connection.begin():
+        with self._told_plainly(), self._reader.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -98,17 +114,53 @@ class Database:
         """An INSERT of the database's own dialect, which knows ON CONFLICT."""
         return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
 
-    def many(
-        self, connection: Connection, statement: sa.Executable, rows: Sequence[tuple[Any, ...]]
+    def insert_many(
+        self, connection: Connection, statement: sa.Insert, rows: Sequence[tuple[Any, ...]]
     ) -> None:
-        """Run a statement once per row; values stand in the order of the statement's binds."""
-        if not rows:
+        """Run an INSERT … VALUES for many rows, whose values stand in the table's column order.
+
+        Many rows go into one statement: each step of SQLite lets other threads run Python,
+        and getting back in costs more than the row.
+        """
+        for start in range(0, len(rows), _ROWS_A_STATEMENT):
+            chunk = rows[start : start + _ROWS_A_STATEMENT]
+            sql = self._sql(statement, len(chunk))
+            connection.exec_driver_sql(sql, tuple(chain.from_iterable(chunk)))
+
+    def _sql(self, statement: sa.Insert, rows: int) -> str:
+        cached = self._statements.get((statement, rows))
+        if cached is None:
+            compiled = str(statement.compile(dialect=self.engine.dialect))
+            head, values, tail = _VALUES.split(compiled, maxsplit=1)
+            cached = head + ", ".join([values] * rows).join(("VALUES ", "")) + tail
+            self._statements[statement, rows] = cached
+        return cached
+
+    def among(self, column: sa.Column[Any], values: Sequence[str]) -> sa.ColumnElement[bool]:
+        """Whether the column is one of many values, with one bound parameter for all of them."""
+        if not self.is_sqlite:
+            return column == sa.any_(sa.cast(list(values), postgresql.ARRAY(sa.Text)))
+        listed = sa.func.json_each(msgspec.json.encode(values).decode()).table_valued("value")
+        return column.in_(sa.select(listed.c.value))
+
+    def write_ahead(self) -> None:
+        """Let readers and a writer work at the same time; SQLite keeps this in the file.
+
+        Not done on connecting: a file that turns out to be no state of ours stays untouched.
+
+        Raises:
+            StoreError: the filesystem cannot do it.
+        """
+        if not self.is_sqlite:
             return
-        sql = self._statements.get(statement)
-        if sql is None:
-            compiled = statement.compile(dialect=self.engine.dialect)  # type: ignore[attr-defined]
-            sql = self._statements.setdefault(statement, str(compiled))
-        connection.exec_driver_sql(sql, list(rows))
+        with self._told_plainly(), self.engine.connect() as plain:
+            connection = plain.execution_options(**{_NO_TRANSACTION: True})
+            mode = connection.exec_driver_sql("PRAGMA journal_mode = WAL").scalar_one()
+        if mode != "wal":
+            raise StoreError(
+                f"The filesystem under the state {self.path} cannot share memory.",
+                hint="Put the state on a local disk, or use PostgreSQL.",
+            )
 
     def close(self) -> None:
         """Close every connection."""
@@ -119,35 +171,19 @@ class Database:
         try:
             yield
         except DBAPIError as error:
-            raise self._explain(error) from error
-
-    def _explain(self, error: DBAPIError) -> StoreError:
-        where = self.path or self.url.render_as_string(hide_password=True)
-        said = str(error.orig)
-        if any(word in said for word in ("malformed", "not a database", "disk image")):
-            return StateUnreadable(f"The state {where} is damaged: {said}.", hint=_RESTORE)
-        if "full" in said:
-            return StoreError(
-                f"The disk is full: the state {where} could not be written.",
-                hint="Free some space and run again; nothing was lost.",
-            )
-        if "readonly" in said or "read-only" in said or "unable to open" in said:
-            return StoreError(
-                f"The state {where} cannot be written: {said}.",
-                hint="Give the user that runs zimun-sync the right to write there.",
-            )
-        if "locked" in said:
-            return StoreError(
-                f"The state {where} was locked by another program for {_BUSY_SECONDS} s.",
-                hint="Close the program that holds it open for writing.",
-            )
-        kind = "is not reachable" if isinstance(error, OperationalError) else "refused a statement"
-        return StoreError(f"The state {where} {kind}: {said}.")
+            where = self.path or self.url.render_as_string(hide_password=True)
+            raise explain(error, str(where), self._busy_seconds) from error
 
 
 def _postgres_engine(url: URL) -> Engine:
     try:
-        return sa.create_engine(url, paramstyle="format", pool_pre_ping=True)
+        return sa.create_engine(
+            url,
+            paramstyle="format",
+            pool_pre_ping=True,
+            hide_parameters=True,
+            connect_args={"connect_timeout": _CONNECT_SECONDS} | dict(url.query),
+        )
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         raise ConfigError(
             "A state in PostgreSQL needs the Python package 'psycopg'.",
@@ -157,13 +193,16 @@ def _postgres_engine(url: URL) -> Engine:
 
 def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # this module says BEGIN itself
-    connection.execute("PRAGMA journal_mode = WAL")
+    # Keys come in any order: a long log lets a checkpoint write each index page once.
+    connection.execute("PRAGMA wal_autocheckpoint = 16384")
     connection.execute("PRAGMA journal_size_limit = 67108864")
     connection.execute("PRAGMA cache_size = -16384")
 
 
 def _begin_sqlite(connection: Connection) -> None:
     options = connection.get_execution_options()
+    if options.get(_NO_TRANSACTION):
+        return
     level = "FULL" if options.get(_DURABLE) else "NORMAL"
     connection.exec_driver_sql(f"PRAGMA synchronous = {level}")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(_WRITE) else "BEGIN")

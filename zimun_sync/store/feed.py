@@ -1,14 +1,16 @@
 """The change feed as sinks read it, and what a source's streams hold."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from zimun_sync.normalize import unpack_row
 from zimun_sync.sinks import StoredChange
 from zimun_sync.store.database import Database
+from zimun_sync.store.listings import Listings
 from zimun_sync.store.schema import records, sources
 
 _COLUMNS = (
@@ -40,10 +42,12 @@ class Feed:
 
     Args:
         database: the store's connections.
+        listings: numbers of listings.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, listings: Listings) -> None:
         self._database = database
+        self._listings = listings
 
     def heads(self) -> dict[str, int]:
         """The last sequence of every source."""
@@ -67,65 +71,61 @@ class Feed:
 
     def changes(self, source: str, stream: str, after: int, limit: int) -> list[StoredChange]:
         """Up to `limit` changes with a sequence above `after`, in order."""
-        query = (
-            sa.select(*_COLUMNS)
-            .where(records.c.source == source, records.c.stream == stream, records.c.seq > after)
-            .order_by(records.c.seq)
-            .limit(limit)
-        )
         with self._database.read() as connection:
-            return [_change(tuple(row)) for row in connection.execute(query)]
+            query = (
+                sa.select(*_COLUMNS)
+                .where(self._of(connection, source, stream), records.c.seq > after)
+                .order_by(records.c.seq)
+                .limit(limit)
+            )
+            return [_change(row) for row in connection.execute(query).all()]
 
     def present(self, source: str, stream: str, keys: Collection[str]) -> list[StoredChange]:
         """The current state of these records, in sequence order."""
-        query = (
-            sa.select(*_COLUMNS)
-            .where(
-                records.c.source == source,
-                records.c.stream == stream,
-                records.c.key.in_(sorted(keys)),
-            )
-            .order_by(records.c.seq)
-        )
         with self._database.read() as connection:
-            return [_change(tuple(row)) for row in connection.execute(query)]
+            query = (
+                sa.select(*_COLUMNS)
+                .where(
+                    self._of(connection, source, stream),
+                    self._database.among(records.c.key, sorted(keys)),
+                )
+                .order_by(records.c.seq)
+            )
+            return [_change(row) for row in connection.execute(query).all()]
 
     def hashes(self, source: str, stream: str) -> Iterator[tuple[str, str]]:
         """Key and row hash of every record that is not deleted, in key order."""
-        query = (
-            sa.select(records.c.key, records.c.row_hash)
-            .where(
-                records.c.source == source,
-                records.c.stream == stream,
-                records.c.deleted.is_(False),
-            )
-            .order_by(records.c.key)
-        )
         with self._database.read() as connection:
+            query = (
+                sa.select(records.c.key, records.c.row_hash)
+                .where(self._of(connection, source, stream), records.c.deleted.is_(False))
+                .order_by(records.c.key)
+            )
             for key, row_hash in connection.execute(query.execution_options(yield_per=10_000)):
                 yield key, row_hash.hex()
 
     def lag(self, source: str, stream: str, after: int) -> Lag:
         """What lies behind sequence `after`."""
-        query = sa.select(sa.func.count(), sa.func.min(records.c.observed_at)).where(
-            records.c.source == source, records.c.stream == stream, records.c.seq > after
-        )
         with self._database.read() as connection:
+            query = sa.select(sa.func.count(), sa.func.min(records.c.observed_at)).where(
+                self._of(connection, source, stream), records.c.seq > after
+            )
             count, oldest = connection.execute(query).one()
         return Lag(count, oldest)
 
     def count(self, source: str, stream: str) -> int:
         """Records that are not deleted."""
-        query = sa.select(sa.func.count()).where(
-            records.c.source == source,
-            records.c.stream == stream,
-            records.c.deleted.is_(False),
-        )
         with self._database.read() as connection:
+            query = sa.select(sa.func.count()).where(
+                self._of(connection, source, stream), records.c.deleted.is_(False)
+            )
             return int(connection.execute(query).scalar_one())
 
+    def _of(self, connection: Connection, source: str, stream: str) -> sa.ColumnElement[bool]:
+        return records.c.listing == self._listings.number(connection, source, stream)
 
-def _change(row: Sequence[Any]) -> StoredChange:
+
+def _change(row: Any) -> StoredChange:
     seq, key, deleted, packed, row_hash, run_id, observed_at = row
     if deleted:
         return StoredChange(seq, key, None, "", run_id, observed_at)

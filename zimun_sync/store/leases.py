@@ -3,7 +3,6 @@
 import os
 import socket
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 import sqlalchemy as sa
@@ -13,6 +12,7 @@ from zimun_sync.errors import LeaseHeld, LeaseLost
 from zimun_sync.model import from_micros
 from zimun_sync.store.clock import Clock, micros
 from zimun_sync.store.database import Database
+from zimun_sync.store.processes import UNKNOWN, started
 from zimun_sync.store.schema import leases
 
 #: How long a lease lasts unless renewed; longer than any request's deadline.
@@ -29,32 +29,13 @@ class Holder(msgspec.Struct, frozen=True):
 
     def is_gone(self) -> bool:
         """Whether the process is known to have ended (only its own host can tell)."""
-        return self.host == socket.gethostname() and _started(self.pid) != self.started
+        here = self.host == socket.gethostname()
+        return here and started(self.pid) not in (self.started, UNKNOWN)
 
     def __str__(self) -> str:
         """For people: process, host and since when."""
         since = from_micros(self.since).strftime("%Y-%m-%d %H:%M:%S UTC")
         return f"process {self.pid} on {self.host}, since {since}"
-
-
-def _started(pid: int) -> int:
-    """Start time of a process in clock ticks since boot: 0 once it ended, -1 without /proc."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return 0 if not _alive(pid) else -1
-    fields = stat.rpartition(")")[2].split()
-    return 0 if fields[0] == "Z" else int(fields[19])
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,27 +66,21 @@ class Leases:
         """
         now = micros(self._clock)
         with self._database.write(durable=True) as connection:
+            self._make_row(connection, name)
             row = connection.execute(
                 sa.select(leases.c.epoch, leases.c.holder, leases.c.expires_at)
                 .where(leases.c.name == name)
                 .with_for_update()
-            ).one_or_none()
-            if row is not None:
-                _refuse_if_held(name, row.holder, row.expires_at, now)
-            lease = Lease(name, 1 if row is None else row.epoch + 1)
-            self._put(connection, lease, now)
+            ).one()
+            _refuse_if_held(name, row.holder, row.expires_at, now)
+            lease = Lease(name, row.epoch + 1)
+            _take(connection, lease, now)
         return lease
 
-    def _put(self, connection: Connection, lease: Lease, now: int) -> None:
-        pid = os.getpid()
-        holder = Holder(socket.gethostname(), pid, _started(pid), now)
-        values = {
-            "epoch": lease.epoch,
-            "holder": msgspec.json.encode(holder).decode(),
-            "expires_at": now + LEASE_SECONDS * 1_000_000,
-        }
-        statement = self._database.upsert(leases).values(name=lease.name, **values)
-        connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
+    def _make_row(self, connection: Connection, name: str) -> None:
+        """A row that is locked, so that of two first comers the second waits for the first."""
+        free = {"name": name, "epoch": 0, "holder": "", "expires_at": 0}
+        connection.execute(self._database.upsert(leases).values(free).on_conflict_do_nothing())
 
     def renew(self, held: Lease) -> None:
         """Put the expiry off.
@@ -144,6 +119,20 @@ def check(connection: Connection, held: Lease) -> None:
             f"Another process took over {held.name!r} while this one was away.",
             hint="Nothing was written. Run only one zimun-sync on one state.",
         )
+
+
+def _take(connection: Connection, lease: Lease, now: int) -> None:
+    pid = os.getpid()
+    holder = Holder(socket.gethostname(), pid, started(pid), now)
+    connection.execute(
+        sa.update(leases)
+        .where(leases.c.name == lease.name)
+        .values(
+            epoch=lease.epoch,
+            holder=msgspec.json.encode(holder).decode(),
+            expires_at=now + LEASE_SECONDS * 1_000_000,
+        )
+    )
 
 
 def _refuse_if_held(name: str, holder_json: str, expires_at: int, now: int) -> None:

@@ -12,12 +12,12 @@ from zimun_sync.store import quarantine
 from zimun_sync.store.clock import Clock, micros
 from zimun_sync.store.database import Database
 from zimun_sync.store.leases import Lease, check
+from zimun_sync.store.listings import Listings
 from zimun_sync.store.merge import NOTHING_OVERRULED, Incoming, Standing, Verdict, judge
 from zimun_sync.store.quarantine import SOURCE_SIDE, Refused
 from zimun_sync.store.runs import Run, advance
 from zimun_sync.store.schema import history, records, sources
 
-_CHUNK = 5_000
 _NAMES = [column.name for column in records.columns]
 
 
@@ -62,6 +62,14 @@ class _Arrival(NamedTuple):
     overruled: int
 
 
+class _Stamp(NamedTuple):
+    """What every row of one transaction shares."""
+
+    listing: int
+    run_id: str
+    now: int
+
+
 @dataclass(slots=True)
 class _Sorted:
     """Arrivals by verdict."""
@@ -78,16 +86,18 @@ class Pages:
 
     Args:
         database: the store's connections.
+        listings: numbers of listings.
         clock: aware UTC now.
     """
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, listings: Listings, clock: Clock) -> None:
         self._database = database
+        self._listings = listings
         self._clock = clock
         insert = database.upsert(records)
         self._put = insert.values(dict.fromkeys(_NAMES)).on_conflict_do_update(
-            index_elements=["source", "stream", "key"],
-            set_={name: insert.excluded[name] for name in _NAMES[3:]},
+            index_elements=["listing", "key"],
+            set_={name: insert.excluded[name] for name in _NAMES[2:]},
         )
         self._keep_late = (
             database.upsert(history)
@@ -136,7 +146,7 @@ class Pages:
         with self._database.write(durable=False) as connection:
             check(connection, lease)
             lock_source(connection, run.source)
-            standing = _standing(connection, run, [answer.key]).get(answer.key)
+            standing = self._standing(connection, run, [answer.key]).get(answer.key)
             arrival = _arrival(answer, asked_at)
             sorted_ = _Sorted()
             if standing is None or standing.hash != answer.hash or standing.deleted:
@@ -149,7 +159,7 @@ class Pages:
         self, connection: Connection, run: Run, arrivals: dict[str, _Arrival], now: int
     ) -> _Sorted:
         lock_source(connection, run.source)
-        standing = _standing(connection, run, list(arrivals))
+        standing = self._standing(connection, run, list(arrivals))
         sorted_ = _sort(arrivals, standing)
         self._store(connection, run, sorted_, now)
         return sorted_
@@ -159,25 +169,39 @@ class Pages:
         self._supersede(connection, run, sorted_.superseded, now)
         last = draw_seqs(connection, run.source, len(changed))
         first = last - len(changed) + 1
-        new = [
-            _record_row(run, arrival, seq, now) for seq, arrival in enumerate(changed, start=first)
-        ]
-        refreshed = [_record_row(run, arrival, seq, now) for arrival, seq in sorted_.refreshed]
-        self._database.many(connection, self._put, new + refreshed)
-        late = [_history_row(run, arrival, now) for arrival in sorted_.late]
-        self._database.many(connection, self._keep_late, late)
+        at = _Stamp(self._listing(connection, run), run.run_id, now)
+        new = [_record_row(at, arrival, seq) for seq, arrival in enumerate(changed, start=first)]
+        refreshed = [_record_row(at, arrival, seq) for arrival, seq in sorted_.refreshed]
+        self._database.insert_many(connection, self._put, new + refreshed)
+        late = [_history_row(at, arrival) for arrival in sorted_.late]
+        self._database.insert_many(connection, self._keep_late, late)
+
+    def _listing(self, connection: Connection, run: Run) -> int:
+        return self._listings.number(connection, run.source, run.stream)
+
+    def _standing(
+        self, connection: Connection, run: Run, keys: Sequence[str]
+    ) -> dict[str, Standing]:
+        columns = [records.c.key, *(records.c[name] for name in Standing._fields)]
+        rows = connection.execute(
+            sa.select(*columns).where(
+                records.c.listing == self._listing(connection, run),
+                self._database.among(records.c.key, keys),
+            )
+        )
+        return {row[0]: Standing(*row[1:]) for row in rows.all()}
 
     def _supersede(self, connection: Connection, run: Run, keys: Sequence[str], now: int) -> None:
         """Keep the versions that are about to be replaced."""
+        if not keys:
+            return
         names = [column.name for column in history.columns if column.name != "superseded_at"]
-        for start in range(0, len(keys), _CHUNK):
-            old = sa.select(*(records.c[name] for name in names), sa.literal(now)).where(
-                records.c.source == run.source,
-                records.c.stream == run.stream,
-                records.c.key.in_(keys[start : start + _CHUNK]),
-            )
-            keep = self._database.upsert(history).from_select([*names, "superseded_at"], old)
-            connection.execute(keep.on_conflict_do_nothing())
+        old = sa.select(*(records.c[name] for name in names), sa.literal(now)).where(
+            records.c.listing == self._listing(connection, run),
+            self._database.among(records.c.key, keys),
+        )
+        keep = self._database.upsert(history).from_select([*names, "superseded_at"], old)
+        connection.execute(keep.on_conflict_do_nothing())
 
 
 def _newest_by_key(page: Iterable[Normalized], requested_at: int) -> dict[str, _Arrival]:
@@ -252,26 +276,10 @@ def draw_seqs(connection: Connection, source: str, count: int) -> int:
     return int(last)
 
 
-def _standing(connection: Connection, run: Run, keys: Sequence[str]) -> dict[str, Standing]:
-    columns = [records.c.key, *(records.c[name] for name in Standing._fields)]
-    found: dict[str, Standing] = {}
-    for start in range(0, len(keys), _CHUNK):
-        rows = connection.execute(
-            sa.select(*columns).where(
-                records.c.source == run.source,
-                records.c.stream == run.stream,
-                records.c.key.in_(keys[start : start + _CHUNK]),
-            )
-        )
-        found.update((row[0], Standing(*row[1:])) for row in rows)
-    return found
-
-
-def _record_row(run: Run, arrival: _Arrival, seq: int, now: int) -> tuple[Any, ...]:
+def _record_row(at: _Stamp, arrival: _Arrival, seq: int) -> tuple[Any, ...]:
     record, incoming, correction, overruled = arrival
     return (
-        run.source,
-        run.stream,
+        at.listing,
         record.key,
         seq,
         correction,
@@ -282,25 +290,24 @@ def _record_row(run: Run, arrival: _Arrival, seq: int, now: int) -> tuple[Any, .
         record.row_hash,
         record.row,
         record.raw,
-        run.run_id,
-        now,
+        at.run_id,
+        at.now,
     )
 
 
-def _history_row(run: Run, arrival: _Arrival, now: int) -> tuple[Any, ...]:
+def _history_row(at: _Stamp, arrival: _Arrival) -> tuple[Any, ...]:
     record, incoming, correction, _ = arrival
     return (
-        run.source,
-        run.stream,
+        at.listing,
         record.key,
         correction,
         incoming.version,
         record.hash,
         incoming.deleted,
         record.row,
-        run.run_id,
-        now,
-        now,
+        at.run_id,
+        at.now,
+        at.now,
     )
 
 

@@ -9,13 +9,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from zimun_sync.errors import ConfigError
-from zimun_sync.store.clock import Clock, micros
 from zimun_sync.store.database import Database
 from zimun_sync.store.schema import quarantine
 
 #: `sink` of an entry whose record could not be normalized.
 SOURCE_SIDE = ""
 _CHUNK = 5_000
+_WAITING = ("open", "retry")
 
 
 class Refused(NamedTuple):
@@ -163,7 +163,7 @@ def _pending(source: str, stream: str, sink: str) -> sa.ColumnElement[bool]:
         quarantine.c.source == source,
         quarantine.c.stream == stream,
         quarantine.c.sink == sink,
-        quarantine.c.status.in_(("open", "retry")),
+        quarantine.c.status.in_(_WAITING),
     )
 
 
@@ -172,16 +172,14 @@ class Quarantine:
 
     Args:
         database: the store's connections.
-        clock: aware UTC now.
     """
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._clock = clock
 
     def entries(self, *, source: str | None = None, sink: str | None = None) -> list[Entry]:
         """Open entries and those that wait for a retry, oldest first."""
-        query = sa.select(quarantine).where(quarantine.c.status.in_(("open", "retry")))
+        query = sa.select(quarantine).where(quarantine.c.status.in_(_WAITING))
         if source is not None:
             query = query.where(quarantine.c.source == source)
         if sink is not None:
@@ -212,22 +210,37 @@ class Quarantine:
         query = sa.select(sa.func.count()).where(
             quarantine.c.source.in_(sources),
             quarantine.c.sink.in_([SOURCE_SIDE, *sinks]),
-            quarantine.c.status.in_(("open", "retry")),
+            quarantine.c.status.in_(_WAITING),
         )
         with self._database.read() as connection:
             return int(connection.execute(query).scalar_one())
 
     def mark(self, number: int, status: str) -> Entry:
-        """Set an entry's status (`retry`, `dropped` or `closed`) and return it."""
-        self.entry(number)
+        """Set a waiting entry's status (`open`, `retry`, `dropped` or `closed`) and return it.
+
+        Opening or closing an entry that was settled meanwhile leaves it as it is.
+
+        Raises:
+            ConfigError: there is no such entry, or nothing of it is left to retry or to drop.
+        """
         gone = {"raw": None} if status in {"dropped", "closed"} else {}
+        waiting = sa.and_(quarantine.c.id == number, quarantine.c.status.in_(_WAITING))
         with self._database.write(durable=True) as connection:
-            connection.execute(
+            marked = connection.execute(
                 sa.update(quarantine)
-                .where(quarantine.c.id == number)
-                .values(status=status, last_at=micros(self._clock), **gone)
-            )
-        return self.entry(number)
+                .where(waiting)
+                .values(status=status, **gone)
+                .returning(*quarantine.columns)
+            ).one_or_none()
+        if marked is not None:
+            return Entry(*tuple(marked))
+        settled = self.entry(number)
+        if status in {"open", "closed"}:
+            return settled
+        raise ConfigError(
+            f"Quarantine entry {number} is {settled.status}: it no longer waits.",
+            hint="`zimun-sync quarantine list` shows those that do.",
+        )
 
     def retrying(self, source: str, stream: str, sink: str) -> list[Entry]:
         """Entries of one place that someone asked to retry."""

@@ -10,6 +10,7 @@ from zimun_sync.normalize import Normalized, Normalizer
 from zimun_sync.store.clock import Clock, micros
 from zimun_sync.store.database import Database
 from zimun_sync.store.leases import Lease, check
+from zimun_sync.store.listings import Listings
 from zimun_sync.store.pages import draw_seqs, lock_source
 from zimun_sync.store.quarantine import SOURCE_SIDE
 from zimun_sync.store.schema import quarantine, records, sources
@@ -22,17 +23,18 @@ class Renormalizer:
 
     Args:
         database: the store's connections.
+        listings: numbers of listings.
         clock: aware UTC now.
     """
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, listings: Listings, clock: Clock) -> None:
         self._database = database
+        self._listings = listings
         self._clock = clock
         self._update = (
             sa.update(records)
             .where(
-                records.c.source == sa.bindparam("at_source"),
-                records.c.stream == sa.bindparam("at_stream"),
+                records.c.listing == sa.bindparam("at_listing"),
                 records.c.key == sa.bindparam("at_key"),
             )
             .values(
@@ -67,7 +69,9 @@ class Renormalizer:
         while True:
             with self._database.write(durable=False) as connection:
                 check(connection, lease)
-                batch = self._batch(connection, source, normalizer.stream.name, after)
+                lock_source(connection, source)
+                listing = self._listings.number(connection, source, normalizer.stream.name)
+                batch = self._batch(connection, listing, after)
                 if not batch:
                     break
                 after = batch[-1][0]
@@ -76,13 +80,12 @@ class Renormalizer:
         return changed
 
     def _batch(
-        self, connection: Connection, source: str, stream: str, after: str
+        self, connection: Connection, listing: int, after: str
     ) -> list[tuple[str, bytes, bytes]]:
         rows = connection.execute(
             sa.select(records.c.key, records.c.row_hash, records.c.raw)
             .where(
-                records.c.source == source,
-                records.c.stream == stream,
+                records.c.listing == listing,
                 records.c.key > after,
                 records.c.deleted.is_(False),
             )
@@ -98,28 +101,28 @@ class Renormalizer:
         normalizer: Normalizer,
         batch: Sequence[tuple[str, bytes, bytes]],
     ) -> int:
-        lock_source(connection, source)
         again = [_again(normalizer, raw) for _, _, raw in batch]
         different = [
             (key, new)
             for (key, row_hash, _), new in zip(batch, again, strict=True)
             if new is not None and new.row_hash != row_hash
         ]
+        listing = self._listings.number(connection, source, normalizer.stream.name)
         first = draw_seqs(connection, source, len(different)) - len(different) + 1
         now = micros(self._clock)
-        for seq, (key, new) in enumerate(different, start=first):
-            connection.execute(
-                self._update,
-                {
-                    "at_source": source,
-                    "at_stream": normalizer.stream.name,
-                    "at_key": key,
-                    "new_seq": seq,
-                    "new_row": new.row,
-                    "new_hash": new.row_hash,
-                    "new_time": now,
-                },
-            )
+        updates = [
+            {
+                "at_listing": listing,
+                "at_key": key,
+                "new_seq": seq,
+                "new_row": new.row,
+                "new_hash": new.row_hash,
+                "new_time": now,
+            }
+            for seq, (key, new) in enumerate(different, start=first)
+        ]
+        if updates:
+            connection.execute(self._update, updates)
         return len(different)
 
     def _retry_quarantined(self, source: str, stream: str) -> None:

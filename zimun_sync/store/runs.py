@@ -171,29 +171,41 @@ class Runs:
         with self._database.write(durable=False) as connection:
             check(connection, lease)
             again = {"page_token": None, "pages": 0, "records": 0, "quarantined": 0}
-            values = again | {"restarts": run.restarts + 1, "updated_at": micros(self._clock)}
-            _update(connection, run.run_id, values)
-            return _get(connection, run.run_id)
+            again["updated_at"] = micros(self._clock)
+            return advance(connection, run, {"restarts": 1}, again)
 
-    def finish(
-        self, lease: Lease, run: Run, status: RunStatus, error: ZimunSyncError | None = None
-    ) -> Run:
-        """Record how a run ended, and on what error. A failed run keeps its checkpoint."""
-        now = micros(self._clock)
+    def succeed(self, lease: Lease, run: Run, *, listed_everything: bool) -> Run:
+        """Record that a run ended well.
+
+        Args:
+            lease: the source's lease.
+            run: the run.
+            listed_everything: whether what it did not list is gone from the source.
+        """
         with self._database.write(durable=True) as connection:
             check(connection, lease)
-            values = {
-                "status": status,
-                "finished_at": now,
-                "updated_at": now,
-                "failure": None if error is None else type(error).__name__,
-                "error": None if error is None else error.message,
-                "hint": None if error is None else error.hint or None,
-            }
-            _update(connection, run.run_id, values)
-            if status == RunStatus.SUCCEEDED:
+            if listed_everything:
                 close_unlisted(connection, run.source, run.stream, run.run_id)
+            _update(connection, run.run_id, self._ended(RunStatus.SUCCEEDED, None))
             return _get(connection, run.run_id)
+
+    def finish(self, lease: Lease, run: Run, status: RunStatus, error: ZimunSyncError) -> Run:
+        """Record on what error a run ended. A failed run keeps its checkpoint."""
+        with self._database.write(durable=True) as connection:
+            check(connection, lease)
+            _update(connection, run.run_id, self._ended(status, error))
+            return _get(connection, run.run_id)
+
+    def _ended(self, status: RunStatus, error: ZimunSyncError | None) -> dict[str, Any]:
+        now = micros(self._clock)
+        return {
+            "status": status,
+            "finished_at": now,
+            "updated_at": now,
+            "failure": None if error is None else type(error).__name__,
+            "error": None if error is None else error.message,
+            "hint": None if error is None else error.hint or None,
+        }
 
     def get(self, run_id: str) -> Run:
         """One run by its id."""

@@ -14,8 +14,24 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TypeDecorator,
     UniqueConstraint,
 )
+from sqlalchemy.engine import Dialect
+
+
+class Words(TypeDecorator[str]):
+    """Text for people that may come from outside; what no database stores in it is replaced."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Replace NUL and lone halves of characters."""
+        if value is None:
+            return None
+        return value.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
+
 
 metadata = MetaData()
 
@@ -48,12 +64,21 @@ leases = Table(
     Column("expires_at", BigInteger, nullable=False),
 )
 
+#: A short number for each stream of each source: the large tables' keys begin with it.
+listings = Table(
+    "listings",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("source", String, nullable=False),
+    Column("stream", String, nullable=False),
+    UniqueConstraint("source", "stream", name="listings_stream"),
+)
+
 #: The compacted change feed: one row a record, `seq` being that of its latest change.
 records = Table(
     "records",
     metadata,
-    Column("source", String, primary_key=True),
-    Column("stream", String, primary_key=True),
+    Column("listing", Integer, primary_key=True, autoincrement=False),
     Column("key", String, primary_key=True),
     Column("seq", BigInteger, nullable=False),
     Column("correction", Integer, nullable=False),
@@ -66,18 +91,16 @@ records = Table(
     Column("raw", LargeBinary, nullable=False),
     Column("run_id", String, nullable=False),
     Column("observed_at", BigInteger, nullable=False),
-    Index("records_feed", "source", "stream", "seq"),
-    sqlite_with_rowid=False,
+    Index("records_feed", "listing", "seq"),
 )
 
 #: Versions that are not the present one; `learnt` tells how they came (pull or webhook).
 history = Table(
     "history",
     metadata,
-    Column("source", String, primary_key=True),
-    Column("stream", String, primary_key=True),
+    Column("listing", Integer, primary_key=True, autoincrement=False),
     Column("key", String, primary_key=True),
-    Column("correction", Integer, primary_key=True),
+    Column("correction", Integer, primary_key=True, autoincrement=False),
     Column("version", BigInteger, primary_key=True),
     Column("hash", LargeBinary, primary_key=True),
     Column("deleted", Boolean, nullable=False),
@@ -85,7 +108,6 @@ history = Table(
     Column("run_id", String, nullable=False),
     Column("observed_at", BigInteger, nullable=False),
     Column("superseded_at", BigInteger, nullable=False),
-    sqlite_with_rowid=False,
 )
 
 #: One row a listing of a stream; `page_token` is the checkpoint, committed with its page.
@@ -110,8 +132,8 @@ runs = Table(
     Column("resumes", Integer, nullable=False),
     Column("restarts", Integer, nullable=False),
     Column("failure", String),
-    Column("error", Text),
-    Column("hint", Text),
+    Column("error", Words),
+    Column("hint", Words),
     Index("runs_latest", "source", "stream", "started_at"),
 )
 
@@ -126,7 +148,7 @@ quarantine = Table(
     Column("key", String, nullable=False),
     Column("status", String, nullable=False),
     Column("code", String, nullable=False),
-    Column("message", Text, nullable=False),
+    Column("message", Words, nullable=False),
     Column("raw", LargeBinary),
     Column("content", String),
     Column("run_id", String, nullable=False),
@@ -155,7 +177,7 @@ sinks = Table(
     metadata,
     Column("name", String, primary_key=True),
     Column("kind", String, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("hint", Text, nullable=False),
+    Column("reason", Words, nullable=False),
+    Column("hint", Words, nullable=False),
     Column("since", BigInteger, nullable=False),
 )

@@ -7,11 +7,13 @@ from typing import Self
 
 import sqlalchemy as sa
 
+from zimun_sync.model import STREAMS
 from zimun_sync.store.clock import Clock, micros, utc_now
-from zimun_sync.store.database import Database, parse_url
+from zimun_sync.store.database import BUSY_SECONDS, Database, parse_url
 from zimun_sync.store.deliveries import Deliveries
 from zimun_sync.store.feed import Feed
 from zimun_sync.store.leases import Leases
+from zimun_sync.store.listings import Listings
 from zimun_sync.store.opening import open_database, store_id
 from zimun_sync.store.pages import Pages
 from zimun_sync.store.quarantine import Quarantine
@@ -40,15 +42,24 @@ class Store:
         self.store_id = store_id(database)
         self.leases = Leases(database, clock)
         self.runs = Runs(database, clock, *([new_run_id] if new_run_id else []))
-        self.pages = Pages(database, clock)
-        self.feed = Feed(database)
+        self._listings = listings = Listings(database)
+        self.pages = Pages(database, listings, clock)
+        self.feed = Feed(database, listings)
         self.deliveries = Deliveries(database, clock)
-        self.quarantine = Quarantine(database, clock)
-        self.renormalizer = Renormalizer(database, clock)
+        self.quarantine = Quarantine(database)
+        self.renormalizer = Renormalizer(database, listings, clock)
 
     @classmethod
-    def open(cls, url: str, folder: Path, clock: Clock = utc_now) -> "Store":
-        """The state at a SQLAlchemy URL; relative SQLite paths are relative to `folder`.
+    def open(
+        cls, url: str, folder: Path, clock: Clock = utc_now, busy_seconds: float = BUSY_SECONDS
+    ) -> "Store":
+        """The state at a SQLAlchemy URL, made if there is none.
+
+        Args:
+            url: of a SQLite file or a PostgreSQL database.
+            folder: what a relative SQLite path is relative to.
+            clock: aware UTC now.
+            busy_seconds: how long to wait while another program writes a SQLite state.
 
         Raises:
             ConfigError: not the URL of a state store.
@@ -56,7 +67,7 @@ class Store:
             StateTooNew: written by a newer release.
             StoreError: not reachable or not writable.
         """
-        return cls(open_database(parse_url(url, folder), clock), clock)
+        return cls(open_database(parse_url(url, folder), clock, busy_seconds), clock)
 
     def add_source(self, name: str) -> None:
         """Make the source known; nothing happens if it is."""
@@ -65,6 +76,7 @@ class Store:
         )
         with self._database.write(durable=False) as connection:
             connection.execute(statement.on_conflict_do_nothing())
+            self._listings.add(connection, name, STREAMS)
 
     def organization(self, source: str) -> str | None:
         """The organization whose records this source has brought so far."""

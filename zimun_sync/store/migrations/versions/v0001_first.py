@@ -35,9 +35,15 @@ def _create_feed() -> None:
         sa.Column("synced_barrier", sa.BigInteger, nullable=False),
     )
     op.create_table(
+        "listings",
+        sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+        sa.Column("source", sa.String, nullable=False),
+        sa.Column("stream", sa.String, nullable=False),
+        sa.UniqueConstraint("source", "stream", name="listings_stream"),
+    )
+    op.create_table(
         "records",
-        sa.Column("source", sa.String, primary_key=True),
-        sa.Column("stream", sa.String, primary_key=True),
+        sa.Column("listing", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("key", sa.String, primary_key=True),
         sa.Column("seq", sa.BigInteger, nullable=False),
         sa.Column("correction", sa.Integer, nullable=False),
@@ -50,15 +56,13 @@ def _create_feed() -> None:
         sa.Column("raw", sa.LargeBinary, nullable=False),
         sa.Column("run_id", sa.String, nullable=False),
         sa.Column("observed_at", sa.BigInteger, nullable=False),
-        sqlite_with_rowid=False,
     )
-    op.create_index("records_feed", "records", ["source", "stream", "seq"])
+    op.create_index("records_feed", "records", ["listing", "seq"])
     op.create_table(
         "history",
-        sa.Column("source", sa.String, primary_key=True),
-        sa.Column("stream", sa.String, primary_key=True),
+        sa.Column("listing", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("key", sa.String, primary_key=True),
-        sa.Column("correction", sa.Integer, primary_key=True),
+        sa.Column("correction", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("version", sa.BigInteger, primary_key=True),
         sa.Column("hash", sa.LargeBinary, primary_key=True),
         sa.Column("deleted", sa.Boolean, nullable=False),
@@ -66,7 +70,6 @@ def _create_feed() -> None:
         sa.Column("run_id", sa.String, nullable=False),
         sa.Column("observed_at", sa.BigInteger, nullable=False),
         sa.Column("superseded_at", sa.BigInteger, nullable=False),
-        sqlite_with_rowid=False,
     )
 
 

@@ -1,0 +1,101 @@
+"""A throw-away PostgreSQL server for every test that wants one."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+_ROLE = "zimun"
+
+
+class PostgresServer:
+    """A cluster of its own on a unix socket, without durability; `start` it, `stop` it.
+
+    Args:
+        binaries: the folder of `initdb` and `pg_ctl`.
+    """
+
+    def __init__(self, binaries: Path) -> None:
+        self._binaries = binaries
+        # PostgreSQL refuses to run as root.
+        self._user = "nobody" if os.geteuid() == 0 else None
+        self._folder = Path(tempfile.mkdtemp(prefix="zimun-pg-"))  # socket paths must be short
+        self._numbers = count(1)
+
+    def start(self) -> None:
+        """Make the cluster and wait until it takes connections."""
+        if self._user is not None:
+            shutil.chown(self._folder, self._user)
+        data = str(self._folder / "data")
+        self._run("initdb", "-D", data, "-U", _ROLE, "-A", "trust", "-E", "UTF8", "--no-sync")
+        options = f"-c listen_addresses='' -k {self._folder} -c fsync=off -c full_page_writes=off"
+        log = str(self._folder / "log")
+        self._run("pg_ctl", "-D", data, "-l", log, "-o", options, "-w", "start")
+
+    def stop(self) -> None:
+        """End the server at once and remove its files."""
+        self._run("pg_ctl", "-D", str(self._folder / "data"), "-m", "immediate", "stop")
+        shutil.rmtree(self._folder)
+
+    def url(self, database: str) -> str:
+        """The URL of a database of this cluster."""
+        return f"postgresql://{_ROLE}@/{database}?host={self._folder}"
+
+    def new_database(self) -> str:
+        """The URL of an empty database."""
+        name = f"test_{next(self._numbers)}"
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        return self.url(name)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        # Output goes to a file: the server would keep a pipe open.
+        with (self._folder.parent / f"{self._folder.name}.out").open("w+") as output:
+            ended = subprocess.run(
+                [self._binaries / program, *arguments],
+                user=self._user,
+                cwd="/",
+                stdout=output,
+                stderr=output,
+                check=False,
+            )
+            output.seek(0)
+            said = output.read()
+        Path(output.name).unlink()
+        if ended.returncode:
+            raise RuntimeError(f"{program} ended with {ended.returncode}: {said}")
+
+
+def _binaries() -> Path | None:
+    """Where PostgreSQL's programs are: Debian keeps them off the path."""
+    on_path = shutil.which("initdb")
+    if on_path is not None:
+        return Path(on_path).resolve().parent
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return found[-1].parent if found else None
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    binaries = _binaries()
+    if binaries is None and "CI" in os.environ:
+        pytest.fail("PostgreSQL is not installed: apt-get install postgresql")
+    if binaries is None:
+        pytest.skip("PostgreSQL is not installed")
+    server = PostgresServer(binaries)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> str:
+    """The URL of an empty PostgreSQL database."""
+    return postgres_server.new_database()

@@ -1,0 +1,275 @@
+from itertools import count
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.store.conftest import SECOND, Feed, Listing, State, name_of, record, refusal, rows, start
+from zimun_sync.errors import LeaseLost, StoreError
+from zimun_sync.normalize import Normalized
+from zimun_sync.store import LEASE_SECONDS, Lease, PageRecords, Store
+from zimun_sync.store.schema import history, records
+
+_keys = (f"s_{number}" for number in count())
+
+#: When a page is asked for, and the versions of one record that it brings.
+pages = st.lists(
+    st.tuples(
+        st.integers(1, 6).map(lambda seconds: seconds * SECOND),
+        st.lists(
+            st.tuples(st.sampled_from("ABC"), st.none() | st.integers(1, 6)),
+            min_size=1,
+            max_size=3,
+        ),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+def version(arrival: Normalized, asked_at: int) -> tuple[int, bytes]:
+    return (asked_at if arrival.updated_at is None else arrival.updated_at), arrival.hash
+
+
+def test_a_page_and_its_checkpoint_are_stored_together(listing: Listing, feed: Feed) -> None:
+    outcome = listing.page(record("a"), record("b"), refused=[refusal("c")], token="t2", asked_at=7)
+    assert (outcome.changed, outcome.disputed) == (2, ())
+    run = listing.store.runs.get(listing.run.run_id)
+    assert run == outcome.run
+    assert (run.pages, run.records, run.changed, run.quarantined) == (1, 3, 2, 1)
+    assert (run.page_token, run.listing_requested_at) == ("t2", 7)
+    assert feed.names() == {"a": "Cut", "b": "Cut"}
+
+
+def test_the_last_page_completes_the_listing(listing: Listing) -> None:
+    assert not listing.run.listing_complete
+    listing.page(record("a"), token="t2")
+    assert not listing.run.listing_complete
+    listing.page(token=None)
+    assert listing.run.listing_complete
+
+
+def test_a_change_gets_a_new_sequence_and_an_unchanged_record_keeps_its_own(
+    listing: Listing, feed: Feed
+) -> None:
+    listing.page(record("a"), record("b"), record("c"))
+    outcome = listing.page(record("a"), record("b", "Colour", updated=2), record("c"))
+    assert outcome.changed == 1
+    assert feed.seqs() == {"a": 1, "c": 3, "b": 4}
+    assert [change.key for change in feed.changes(after=3)] == ["b"]
+
+
+def test_equal_content_without_updated_at_raises_the_version_but_not_the_sequence(
+    listing: Listing, feed: Feed
+) -> None:
+    listing.page(record("a", updated=None), asked_at=5)
+    assert listing.page(record("a", updated=None), asked_at=9).changed == 0
+    assert feed.seqs() == {"a": 1}
+    listing.page(record("a", "Older", updated=None), asked_at=8)
+    assert feed.names() == {"a": "Cut"}
+
+
+def test_content_that_makes_the_same_row_costs_sinks_nothing(listing: Listing, feed: Feed) -> None:
+    listing.page(record("a"))
+    assert listing.page(record("a", updated=1, price=None)).changed == 0
+    assert feed.seqs() == {"a": 1}
+
+
+def test_a_page_that_repeats_a_record_counts_its_greatest_version(
+    listing: Listing, feed: Feed
+) -> None:
+    outcome = listing.page(record("a", "New", 2), record("a", "Old", 1), record("a", "New", 2))
+    assert (outcome.changed, outcome.run.records) == (1, 3)
+    assert feed.names() == {"a": "New"}
+
+
+def test_more_records_than_one_statement_takes(listing: Listing, feed: Feed) -> None:
+    listing.page(*(record(f"k{number}") for number in range(5_001)))
+    outcome = listing.page(*(record(f"k{number}", "Colour", 2) for number in range(5_001)))
+    assert outcome.changed == len(rows(listing.store, history)) == 5_001
+    assert [change.seq for change in feed.changes()] == list(range(5_002, 10_003))
+
+
+@settings(
+    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(pages, min_size=2, max_size=2).map(lambda halves: halves[0] + halves[1]))
+def test_however_pages_arrive_the_greatest_version_stands(
+    listing: Listing,
+    feed: Feed,
+    arriving: list[tuple[int, list[tuple[str, int | None]]]],
+) -> None:
+    key = next(_keys)
+    arrived, seen = [], []
+    for asked_at, some in arriving:
+        brought = [record(key, name, updated) for name, updated in some]
+        listing.page(*brought, asked_at=asked_at)
+        arrived += [(version(each, asked_at), each) for each in brought]
+        [change] = listing.store.feed.present(listing.run.source, listing.run.stream, [key])
+        greatest = max(arrived, key=lambda pair: pair[0])[1]
+        assert change.hash == greatest.row_hash.hex()
+        seen.append((change.seq, change.hash))
+    assert seen == sorted(seen, key=lambda pair: pair[0])
+    assert len({seq for seq, _ in seen}) == 1 + sum(
+        before[1] != after[1] for before, after in zip(seen, seen[1:], strict=False)
+    )
+
+
+@settings(
+    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(st.tuples(st.sampled_from("ABC"), st.integers(1, 6)), min_size=1).flatmap(
+        lambda some: st.permutations(some + some[:2])
+    )
+)
+def test_every_version_is_either_standing_or_in_history_whatever_the_order(
+    listing: Listing, arriving: list[tuple[str, int]]
+) -> None:
+    key = next(_keys)
+    brought = [record(key, name, updated) for name, updated in arriving]
+    for each in brought:
+        listing.page(each)
+    [stands] = [row for row in rows(listing.store, records) if row["key"] == key]
+    past = [row for row in rows(listing.store, history) if row["key"] == key]
+    assert {row["hash"] for row in past} == {each.hash for each in brought} - {stands["hash"]}
+    assert all(row["version"] <= stands["version"] for row in past)
+
+
+def test_a_version_that_is_replaced_moves_to_history_as_it_was(
+    listing: Listing, store: Store, feed: Feed
+) -> None:
+    first = record("a", "Old", 1)
+    listing.page(first)
+    [stored] = feed.changes()
+    listing.page(record("a", "New", 2))
+    [old] = rows(store, history)
+    [new] = feed.changes()
+    assert (old["version"], old["hash"], old["row"]) == (SECOND, first.hash, first.row)
+    assert (old["observed_at"], old["superseded_at"]) == (stored.observed_at, new.observed_at)
+    assert old["run_id"] == listing.run.run_id
+
+
+def test_two_edits_within_one_second_are_disputed_not_lost(listing: Listing, feed: Feed) -> None:
+    """One of them has the greater hash; asked again later, the other one is what is true."""
+    one, other = sorted((record("a", "One"), record("a", "Other")), key=lambda each: each.hash)
+    listing.page(other)
+    [stored] = feed.changes()
+    assert listing.page(one, asked_at=stored.observed_at).disputed == ()
+    assert listing.page(one, asked_at=stored.observed_at + 1).disputed == ("a",)
+    assert feed.seqs() == {"a": 1}
+
+
+def test_a_correction_makes_an_older_version_stand(listing: Listing, feed: Feed) -> None:
+    listing.page(record("a", "Wrong", 9))
+    listing.correct(record("a", "Right", 5))
+    assert (feed.names(), feed.seqs()) == ({"a": "Right"}, {"a": 2})
+    assert [row["hash"] for row in rows(listing.store, history)] == [record("a", "Wrong", 9).hash]
+
+
+def test_after_a_correction_versions_up_to_the_overruled_one_cannot_win(
+    listing: Listing, feed: Feed
+) -> None:
+    listing.page(record("a", "Wrong", 9))
+    listing.correct(record("a", "Right", 5))
+    listing.page(record("a", "Wrong", 9), record("b"))
+    listing.page(record("a", "Newer", 8))
+    assert feed.names() == {"a": "Right", "b": "Cut"}
+    listing.page(record("a", "Newest", 10))
+    listing.page(record("a", "Wrong", 9))
+    assert feed.names() == {"a": "Newest", "b": "Cut"}
+
+
+def test_a_second_correction_overrules_what_the_first_one_let_in(
+    listing: Listing, feed: Feed
+) -> None:
+    listing.page(record("a", "Wrong", 9))
+    listing.correct(record("a", "Right", 5))
+    listing.page(record("a", "Wrong again", 12))
+    listing.correct(record("a", "Right again", 6))
+    listing.page(record("a", "Late", 11))
+    assert feed.names() == {"a": "Right again"}
+
+
+def test_a_correction_that_confirms_what_stands_changes_nothing(
+    listing: Listing, feed: Feed
+) -> None:
+    listing.page(record("a", "Right", 9))
+    listing.correct(record("a", "Right", 9))
+    assert feed.seqs() == {"a": 1}
+    assert rows(listing.store, history) == []
+
+
+def test_a_correction_of_a_record_nobody_knew_stores_it(listing: Listing, feed: Feed) -> None:
+    listing.correct(record("a", "Found", 9))
+    assert feed.names() == {"a": "Found"}
+    assert listing.run.changed == 1
+
+
+def test_a_deleted_record_that_is_listed_again_comes_back(listing: Listing, feed: Feed) -> None:
+    listing.page(record("a", "Old", 1))
+    with listing.store._database.write(durable=False) as connection:
+        connection.execute(records.update().values(deleted=True, version=5 * SECOND))
+    assert feed.names() == {"a": None}
+    assert listing.store.feed.count("main", "services") == 0
+    listing.page(record("a", "Still the old one", 4))
+    assert feed.names() == {"a": None}
+    listing.page(record("a", "Back", 6))
+    assert feed.names() == {"a": "Back"}
+
+
+def test_a_single_record_is_merged_outside_a_page(
+    store: Store, lease: Lease, listing: Listing, feed: Feed
+) -> None:
+    listing.page(record("a", "New", 5))
+    run = store.pages.take_in(lease, listing.run, record("a", "Old", 4), asked_at=0)
+    run = store.pages.take_in(lease, run, record("b"), asked_at=0)
+    assert feed.names() == {"a": "New", "b": "Cut"}
+    assert (run.pages, run.records, run.changed) == (1, 1, 2)
+
+
+def test_streams_and_sources_do_not_mix(store: Store, lease: Lease, listing: Listing) -> None:
+    store.add_source("other")
+    other = store.leases.acquire("source:other")
+    elsewhere = store.runs.begin(other, "other", "services", "p")
+    store.pages.commit(other, elsewhere, PageRecords([record("a", "Theirs")], [], None, 0))
+    listing.page(record("a", "Ours"))
+    assert store.feed.heads() == {"main": 1, "other": 1}
+    for source, name in [("main", "Ours"), ("other", "Theirs")]:
+        assert [name_of(each) for each in store.feed.changes(source, "services", 0, 9)] == [name]
+    assert store.feed.changes("main", "staff", 0, 9) == []
+
+
+def test_a_zombie_writes_nothing(state: State, store: Store, listing: Listing, feed: Feed) -> None:
+    listing.page(record("a"))
+    before = listing.run
+    state.clock.forward(LEASE_SECONDS + 1)
+    heir = state.open()
+    successor = start(heir, heir.leases.acquire("source:main"), fresh=False)
+    for write in (
+        lambda: listing.page(record("b"), refused=[refusal("c")]),
+        lambda: listing.correct(record("a", "Corrected", 5)),
+        lambda: store.pages.take_in(listing.lease, before, record("b"), 0),
+        lambda: listing.finish(),
+        lambda: store.runs.restart_listing(listing.lease, before),
+        lambda: store.leases.renew(listing.lease),
+    ):
+        with pytest.raises(LeaseLost, match="took over"):
+            write()
+    assert feed.names() == {"a": "Cut"}
+    assert store.quarantine.entries() == []
+    assert store.runs.get(before.run_id) == successor.run
+    successor.page(record("b"), token=None)
+    assert feed.names() == {"a": "Cut", "b": "Cut"}
+
+
+def test_a_page_that_cannot_be_stored_leaves_nothing_behind(listing: Listing, feed: Feed) -> None:
+    good = record("a")
+    bad = good._replace(key="b", row=None)  # type: ignore[arg-type]  # refused by the database
+    with pytest.raises(StoreError):
+        listing.page(good, bad, refused=[refusal("c")])
+    assert feed.changes() == []
+    assert listing.store.runs.get(listing.run.run_id).pages == 0
+    assert listing.store.quarantine.entries() == []
+    listing.page(good)
+    assert feed.seqs() == {"a": 1}

@@ -1,0 +1,131 @@
+import pytest
+
+from tests.store.conftest import (
+    SOURCE,
+    Feed,
+    Listing,
+    State,
+    name_of,
+    record,
+    refusal,
+    rows,
+)
+from zimun_sync.errors import LeaseLost, RecordInvalid
+from zimun_sync.model import SERVICES
+from zimun_sync.normalize import Normalized, Normalizer, Places, Rules
+from zimun_sync.store import LEASE_SECONDS, SOURCE_SIDE, Store
+from zimun_sync.store.schema import records
+
+#: Rules by which a service is named after its `title`, where it has one.
+TITLES = Normalizer(
+    SERVICES, Rules({"services": {"name": ("title", "name")}}, {}), Places()
+)
+
+
+class Dying(Normalizer):
+    """A normalizer in whose midst the power fails."""
+
+    def __init__(self, survives: int) -> None:
+        super().__init__(SERVICES, Rules({"services": {"name": ("title", "name")}}, {}), Places())
+        self.left = survives
+
+    def normalize(self, raw: bytes) -> Normalized:
+        self.left -= 1
+        if self.left < 0:
+            raise KeyboardInterrupt
+        return super().normalize(raw)
+
+
+class Refusing(Normalizer):
+    """A normalizer that cannot read one of the records any more."""
+
+    def normalize(self, raw: bytes) -> Normalized:
+        if b'"b"' in raw:
+            raise RecordInvalid("wrong-type", "It is not what it was.")
+        return super().normalize(raw)
+
+
+def test_only_rows_that_come_out_different_are_told_to_sinks(listing: Listing, feed: Feed) -> None:
+    listing.page(record("a"), record("b", title="Balayage"), record("c"))
+    store = listing.store
+    assert store.renormalizer.run(listing.lease, SOURCE, TITLES) == 1
+    assert feed.names() == {"a": "Cut", "c": "Cut", "b": "Balayage"}
+    assert feed.seqs() == {"a": 1, "c": 3, "b": 4}
+    assert store.renormalizer.run(listing.lease, SOURCE, TITLES) == 0
+    assert feed.seqs()["b"] == 4
+
+
+def test_what_the_new_rules_give_is_what_the_same_record_would_bring(
+    listing: Listing, feed: Feed
+) -> None:
+    """The source lists the record again, unchanged: nothing is to be done."""
+    titled = record("a", title="Balayage")
+    listing.page(titled)
+    listing.store.renormalizer.run(listing.lease, SOURCE, TITLES)
+    again = TITLES.normalize(titled.raw)
+    [change] = feed.changes()
+    assert change.hash == again.row_hash.hex()
+    assert listing.page(again).changed == 0
+
+
+def test_a_row_that_the_new_rules_cannot_read_stays(listing: Listing, feed: Feed) -> None:
+    listing.page(record("a", title="Balayage"), record("b", title="Colour"))
+    rules = Rules({"services": {"name": ("title", "name")}}, {})
+    refusing = Refusing(SERVICES, rules, Places())
+    assert listing.store.renormalizer.run(listing.lease, SOURCE, refusing) == 1
+    assert feed.names() == {"b": "Cut", "a": "Balayage"}
+
+
+def test_deleted_records_are_left_alone(listing: Listing, feed: Feed) -> None:
+    listing.page(record("a", title="Balayage"))
+    with listing.store._database.write(durable=False) as connection:
+        connection.execute(records.update().values(deleted=True))
+    assert listing.store.renormalizer.run(listing.lease, SOURCE, TITLES) == 0
+    assert [name_of(change) for change in feed.changes()] == [None]
+
+
+def test_killed_halfway_it_begins_again_and_changes_nothing_twice(
+    listing: Listing, feed: Feed
+) -> None:
+    listing.page(*(record(f"k{number:04}", title=f"T{number}") for number in range(2_500)))
+    store = listing.store
+    with pytest.raises(KeyboardInterrupt):
+        store.renormalizer.run(listing.lease, SOURCE, Dying(survives=1_500))
+    half = feed.seqs()
+    assert sum(seq > 2_500 for seq in half.values()) == 1_000
+    assert store.renormalizer.run(listing.lease, SOURCE, TITLES) == 1_500
+    assert feed.names() == {f"k{number:04}": f"T{number}" for number in range(2_500)}
+    assert {key: seq for key, seq in feed.seqs().items() if seq <= 3_500} == {
+        key: seq for key, seq in half.items() if seq > 2_500
+    }
+    assert store.feed.heads() == {SOURCE: 5_000}
+
+
+def test_what_could_not_be_read_before_is_tried_again(listing: Listing, store: Store) -> None:
+    listing.page(refused=[refusal("a"), refusal("b")])
+    first, second = store.quarantine.entries()
+    store.quarantine.mark(second.id, "dropped")
+    store.renormalizer.run(listing.lease, SOURCE, TITLES)
+    waiting = store.quarantine.retrying(SOURCE, SERVICES.name, SOURCE_SIDE)
+    assert [entry.id for entry in waiting] == [first.id]
+
+
+def test_rules_are_current_once_every_stream_was_gone_through(
+    listing: Listing, store: Store
+) -> None:
+    assert not store.renormalizer.is_current(SOURCE, "v2")
+    store.renormalizer.mark_current(listing.lease, SOURCE, "v2")
+    assert store.renormalizer.is_current(SOURCE, "v2")
+    assert not store.renormalizer.is_current(SOURCE, "v3")
+
+
+def test_a_zombie_renormalizes_nothing(state: State, listing: Listing, feed: Feed) -> None:
+    listing.page(record("a", title="Balayage"))
+    before = rows(listing.store, records)
+    state.clock.forward(LEASE_SECONDS + 1)
+    state.open().leases.acquire(listing.lease.name)
+    with pytest.raises(LeaseLost):
+        listing.store.renormalizer.run(listing.lease, SOURCE, TITLES)
+    with pytest.raises(LeaseLost):
+        listing.store.renormalizer.mark_current(listing.lease, SOURCE, "v2")
+    assert rows(listing.store, records) == before
