@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -113,7 +114,12 @@ def _compare(api: dict[str, Any], database: Path) -> None:
             "SELECT count(*), sum(duration_minutes), sum(epoch_us(starts_at)) // 1000000 "
             "FROM appointments"
         ).fetchall()
-    found = {"count": count, "duration_minutes": minutes, "start_seconds": instants}
+        prices = connection.execute(
+            "SELECT price_currency, sum(price_amount) FROM appointments "
+            "WHERE price_amount IS NOT NULL GROUP BY ALL"
+        ).fetchall()
+    found = {"count": count, "durations": minutes, "instants": instants, "prices": dict(prices)}
+    truth["prices"] = {name: Decimal(value) for name, value in truth["prices"].items()}
     wrong = {name: (truth[name], value) for name, value in found.items() if truth[name] != value}
     if wrong:
         sys.exit(f"DuckDB does not hold the source's content (source, DuckDB): {wrong}")

@@ -78,6 +78,13 @@ class Renormalized:
 
 
 @dataclass(frozen=True, slots=True)
+class NormalizerProcessEnded:
+    """The process that normalized a long listing was killed; the work goes on without it."""
+
+    stream: str
+
+
+@dataclass(frozen=True, slots=True)
 class RequestRetried:
     """A request to the API is tried again after `wait` seconds."""
 
@@ -135,6 +142,7 @@ Event = (
     | DisputeSettled
     | RunFinished
     | Renormalized
+    | NormalizerProcessEnded
     | RequestRetried
     | BatchDelivered
     | SinkWaiting

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -185,6 +186,8 @@ def test_a_resource_is_booked_without_service_or_person(
     assert booked["appointment_duration"] == 150
     clash = body | {"appointment_time": later(body, 149)}
     assert api.post("/appointments/hold", json=clash).status_code == 409
+    for change in ({"staff_id": "st_002"}, {"appointment_duration": None}, {"location_id": "x"}):
+        assert api.post("/appointments/hold", json=body | change).status_code == 422
     next_door = body | {"appointment_time": later(body, 150)}
     assert api.post("/appointments/hold", json=next_door).status_code == 201
 
@@ -308,6 +311,32 @@ def test_customers_are_mailed_about_their_bookings(
         ("ada@example.com", "appointment.created"),
         ("ada@example.com", "appointment.cancelled"),
     ]
+
+
+def test_data_with_another_name_for_the_id_is_changed_like_any_other(
+    serve: Any, sign_in: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "data.ndjson"
+    start = datetime.now(UTC).replace(microsecond=0) + timedelta(days=3)
+    record = {"booking_id": "b_1", "appointment_time": start.isoformat(), "status": "confirmed"}
+    path.write_text(json.dumps(record | {"contact_email": "ada@example.com", "staff_id": ["?"]}))
+    sandbox = serve(data=path)
+    api = sign_in(sandbox)
+    assert api.patch("/appointments/b_1", json={"appointment_duration": 30}).status_code == 422
+    whole = start.replace(second=0)
+    move = {"appointment_time": whole.isoformat(), "appointment_duration": 30}
+    moved = api.patch("/appointments/b_1", json=move)
+    assert datetime.fromisoformat(moved.json()["appointment_time"]) == whole
+    cancelled = api.post("/appointments/cancel", json={"booking_id": "b_1"})
+    assert (cancelled.status_code, cancelled.json()["booking_id"]) == (200, "b_1")
+    assert [mail["about"] for mail in sandbox.world.mails] == ["b_1", "b_1"]
+
+
+def test_what_is_over_cannot_be_cancelled(control: httpx.Client, api: httpx.Client) -> None:
+    record = {"appointment_id": "a_1", "appointment_time": "2020-01-06T10:00:00+01:00"}
+    control.put("/appointments/a_1", content=json.dumps(record | {"status": "completed"}))
+    answer = api.post("/appointments/cancel", json={"appointment_id": "a_1"})
+    assert (answer.status_code, "completed" in answer.json()["message"]) == (422, True)
 
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)

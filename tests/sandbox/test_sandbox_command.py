@@ -48,7 +48,8 @@ def line(process: subprocess.Popen[str]) -> str:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_serves_what_it_announces_until_it_is_stopped(launch: Any, number: int) -> None:
-    process = launch("--json", "--appointments", "30", "--fault", "503", "--client-id", "me")
+    world = ("--appointments", "30", "--today", "2020-06-01")
+    process = launch("--json", *world, "--fault", "503", "--client-id", "me")
     facts = json.loads(line(process))
     assert (facts["client_id"], facts["appointments"]) == ("me", 30)
     token = httpx.post(
@@ -59,7 +60,9 @@ def test_it_serves_what_it_announces_until_it_is_stopped(launch: Any, number: in
     headers = {"authorization": f"Bearer {token}"}
     url = f"{facts['base_url']}/appointments"
     assert httpx.get(url, headers=headers).status_code == 503
-    assert len(httpx.get(url, headers=headers).json()["items"]) == 30
+    items = httpx.get(url, headers=headers).json()["items"]
+    assert len(items) == 30
+    assert all("2019" <= item["appointment_time"] < "2020-08" for item in items)
     service = f"{facts['base_url']}/services/{facts['service_id']}"
     assert httpx.get(service, headers=headers).status_code == 200
     process.send_signal(number)

@@ -294,6 +294,19 @@ def test_nothing_answers(sandbox: Sandbox, api: httpx.Client, raw: Any, fault: s
     assert api.get("/appointments").status_code == 200
 
 
+def test_a_sandbox_ends_in_the_middle_of_an_answer(
+    sign_in: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    drip = read_fault("drip:chunk=1,seconds=60")
+    with Sandbox(SandboxOptions(appointments=60, faults=[drip])) as sandbox:
+        request = sign_in(sandbox).stream("GET", "/appointments")
+        answer = request.__enter__()
+        assert answer.status_code == 200
+    with pytest.raises(httpx.TransportError):
+        answer.read()
+    assert not caplog.records
+
+
 def test_an_answer_lost_on_the_way_back_can_be_asked_for_again(serve: Any, sign_in: Any) -> None:
     sandbox = serve(faults=[read_fault("truncate:stream=hold,keep=10")])
     api = sign_in(sandbox)

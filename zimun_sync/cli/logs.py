@@ -13,6 +13,7 @@ from zimun_sync.events import (
     ConnectorFailed,
     Event,
     ListingRestarted,
+    NormalizerProcessEnded,
     PageStored,
     RequestRetried,
     RunFinished,
@@ -20,7 +21,7 @@ from zimun_sync.events import (
     SinkWaiting,
 )
 
-_WARNINGS = (ListingRestarted, RequestRetried, SinkWaiting)
+_WARNINGS = (ListingRestarted, NormalizerProcessEnded, RequestRetried, SinkWaiting)
 _ERRORS = (SinkParked, ConnectorFailed)
 #: Told for each page or batch; a nightly run would fill a disk with them at INFO.
 _DETAILS = (PageStored, BatchDelivered)

@@ -166,5 +166,5 @@ def main() -> None:
     PAGE_FILE.write_text(page(PAGE_FILE.read_text(encoding="utf-8")), encoding="utf-8")
 
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # pragma: no cover - the whole of the module's command
     main()

@@ -74,8 +74,11 @@ class Draft:
         try:
             return model.model_validate(values)
         except ValidationError as error:
+            by_place: dict[Place, list[Any]] = {}
             for item in error.errors(include_url=False):
-                self._take_down(item, place)
+                by_place.setdefault(self._place(place, item), []).append(item)
+            for at, items in by_place.items():
+                self._take_down(at, items)
             return None
 
     def add(self, place: Place, text: str) -> None:
@@ -156,27 +159,23 @@ class Draft:
 
     # -- from pydantic's errors to problems -----------------------------------------------
 
-    def _take_down(self, item: Any, prefix: Place) -> None:
-        place = self._place((*prefix, *item["loc"]))
+    def _take_down(self, place: Place, items: list[Any]) -> None:
         if any(place[:length] in self._failed for length in range(len(place) + 1)):
             return
-        shown = self._shown(place, item["input"])
+        shown = self._shown(place, items[0]["input"])
         known = list(names(self._models[place[:-1]])) if place[:-1] in self._models else []
-        text = wording.say(item, place, shown, known)
+        text = wording.say(items, place, shown, known)
         self.add(place, self._scrubbed(text))
 
-    def _place(self, location: Place) -> Place:
-        """The location without the steps that pydantic adds for unions and keys."""
+    def _place(self, prefix: Place, item: Any) -> Place:
+        """Where an error is, without the steps that pydantic adds for unions and keys."""
         value: Any = self.values
-        place: list[str | int] = []
-        for at, step in enumerate(location):
+        place: Place = ()
+        for step in (*prefix, *item["loc"]):
             inside = _step(value, step)
-            if inside is _ABSENT and at < len(location) - 1:
-                continue
-            if inside is not _ABSENT or not str(step).startswith("["):
-                place.append(step)
-            value = inside if inside is not _ABSENT else value
-        return tuple(place)
+            if inside is not _ABSENT:
+                place, value = (*place, step), inside
+        return (*place, item["loc"][-1]) if item["type"] == "missing" else place
 
     def _shown(self, place: Place, value: Any) -> str:
         if self._is_secret(place) or isinstance(value, (dict, list, tuple)):

@@ -50,15 +50,16 @@ _CREDENTIALS = re.compile(r"(://)[^\s?#]*@")
 _QUERY = re.compile(r"(://[^?\s]*\?).*")
 
 
-def say(item: Any, place: Place, shown: str, known: Sequence[str]) -> str:
-    """One problem.
+def say(items: Sequence[Any], place: Place, shown: str, known: Sequence[str]) -> str:
+    """What is wrong with one setting.
 
     Args:
-        item: pydantic's account of it.
+        items: pydantic's account of it, one for each kind of value it might have been.
         place: the setting.
         shown: its value as it may be shown; empty if it may not.
         known: the settings of the section it stands in.
     """
+    item = items[0]
     match item["type"]:
         case "missing":
             return f"is required; add it, or set {PREFIX}{spelling(place)}"
@@ -70,9 +71,14 @@ def say(item: Any, place: Place, shown: str, known: Sequence[str]) -> str:
             return "has no value; give it one or leave it out"
         case "unknown_name":
             return str(item["msg"])
-        case kind:
-            said = _WORDS[kind].format(**_context(item)) if kind in _WORDS else _other(item)
+        case _:
+            said = " or ".join(dict.fromkeys(_said(item) for item in items))
             return f"{said} (it is {shown})" if shown else said
+
+
+def _said(item: Any) -> str:
+    kind = item["type"]
+    return _WORDS[kind].format(**_context(item)) if kind in _WORDS else _other(item)
 
 
 def _context(item: Any) -> dict[str, Any]:

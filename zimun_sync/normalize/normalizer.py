@@ -22,7 +22,7 @@ STATUSES = frozenset({"held", "scheduled", "confirmed", "completed", "no_show", 
 _SPELLINGS = {"canceled": "cancelled", "noshow": "no_show"}
 
 _KEEP_STRINGS = (values.text, values.identifier)
-_DAY = 86_400_000_000
+_MINUTE, _DAY = 60_000_000, 86_400_000_000
 _DIGEST_BYTES = 16
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 _encode_json = msgspec.json.Encoder(order="sorted", decimal_format="number").encode
@@ -176,7 +176,7 @@ class Normalizer:
         self._set_phone(filled, "contact_phone", place.region)
 
     def _set_times(self, filled: dict[str, Any], start: datetime, timezone: str | None) -> None:
-        micros = to_micros(start)
+        micros = values.within_calendar(to_micros(start))
         if timezone is None:
             given = start.utcoffset()
             offset = 0 if given is None else int(given.total_seconds())
@@ -189,7 +189,8 @@ class Normalizer:
         filled["local_start"] = local
         filled["local_date"] = local // _DAY
         if filled["duration_minutes"] is not None:
-            filled["ends_at"] = micros + filled["duration_minutes"] * 60_000_000
+            length = filled["duration_minutes"] * _MINUTE
+            filled["ends_at"] = values.within_calendar(micros + length)
 
     def _status(self, given: str | None) -> str | None:
         if given is None:

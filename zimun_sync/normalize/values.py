@@ -5,8 +5,8 @@ own or absent.
 """
 
 from collections.abc import Callable
-from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from datetime import UTC, datetime
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +18,9 @@ from zimun_sync.model import DECIMAL_PRECISION, DECIMAL_SCALE, to_micros
 Converter = Callable[[Any, str], Any]
 
 _INT64 = 2**63
+_INT64_DIGITS = 19
+_FIRST, _LAST = (to_micros(end.replace(tzinfo=UTC)) for end in (datetime.min, datetime.max))
+_EXACT = Context(prec=MAX_PREC, Emin=MIN_EMIN, Emax=MAX_EMAX)
 _JSON = msgspec.json.Encoder(order="sorted", decimal_format="number")
 
 
@@ -60,11 +63,16 @@ def boolean(value: Any, field: str) -> bool | None:
 
 def integer(value: Any, field: str) -> int | None:
     """A whole number of 64 bits; `30.0` counts as whole."""
-    if type(value) is Decimal and value.is_finite() and value == value.to_integral_value():
+    if type(value) is Decimal and _is_small_integer(value):
         value = int(value)
     if value is None or (type(value) is int and -_INT64 <= value < _INT64):
         return value
     raise wrong_type(field, value, "a whole number")
+
+
+def _is_small_integer(value: Decimal) -> bool:
+    """Whether it is whole and worth turning into an integer, which 1e999999999 is not."""
+    return value.adjusted() < _INT64_DIGITS and value == value.to_integral_value()
 
 
 def minutes(value: Any, field: str) -> int | None:
@@ -93,7 +101,18 @@ def moment(value: Any, field: str) -> datetime | None:
 def instant(value: Any, field: str) -> int | None:
     """An ISO 8601 time with its offset, as microseconds since the epoch, UTC."""
     parsed = moment(value, field)
-    return None if parsed is None else to_micros(parsed)
+    return None if parsed is None else within_calendar(to_micros(parsed))
+
+
+def within_calendar(micros: int) -> int:
+    """The time, if a date can be made of it: microseconds since the epoch, years 1 to 9999.
+
+    Raises:
+        RecordInvalid: it is earlier or later.
+    """
+    if _FIRST <= micros <= _LAST:
+        return micros
+    raise RecordInvalid("out-of-range", "The time is outside the calendar.")
 
 
 def json_text(value: Any, field: str) -> str | None:  # noqa: ARG001 - a Converter's shape
@@ -107,11 +126,12 @@ def amount(value: Any, field: str) -> str | None:
         return None
     if type(value) not in (str, int, Decimal):
         raise wrong_type(field, value, "a decimal number")
-    return _amount(value, field)
+    # As text: 45 and 45.00 are equal keys of a cache, but not the same text.
+    return _amount(str(value), field)
 
 
 @lru_cache(maxsize=8192)
-def _amount(value: str | int | Decimal, field: str) -> str:
+def _amount(value: str, field: str) -> str:
     try:
         number = Decimal(value)
     except InvalidOperation:
@@ -122,16 +142,24 @@ def _amount(value: str | int | Decimal, field: str) -> str:
             f"Field {field!r} needs more than {DECIMAL_PRECISION - DECIMAL_SCALE} whole "
             f"or {DECIMAL_SCALE} fractional digits.",
         )
-    return f"{abs(number) if number == 0 else number:f}"
+    return _plain(number)
 
 
 def _fits(number: Decimal) -> bool:
-    if number == 0:
-        return True
     whole_digits = number.adjusted() + 1
-    exponent = number.normalize().as_tuple().exponent
-    return (
-        whole_digits <= DECIMAL_PRECISION - DECIMAL_SCALE
-        and isinstance(exponent, int)
-        and exponent >= -DECIMAL_SCALE
-    )
+    fits = whole_digits <= DECIMAL_PRECISION - DECIMAL_SCALE and _decimals(number) <= DECIMAL_SCALE
+    return number == 0 or fits
+
+
+def _decimals(number: Decimal) -> int:
+    """Fractional digits, without zeros at the end."""
+    exponent = number.normalize(_EXACT).as_tuple().exponent
+    return -exponent if isinstance(exponent, int) else 0
+
+
+def _plain(number: Decimal) -> str:
+    if number == 0:
+        return "0"
+    given = number.as_tuple().exponent
+    excess = isinstance(given, int) and -given > DECIMAL_SCALE
+    return f"{number.normalize(_EXACT) if excess else number:f}"

@@ -1,9 +1,10 @@
 """Pulling one stream: pages in, records normalized, page and checkpoint committed together."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from hashlib import sha256
+from functools import partial
 from typing import Protocol
 
 from zimun_sync.errors import (
@@ -23,9 +24,11 @@ from zimun_sync.events import (
     RunStarted,
 )
 from zimun_sync.model import from_micros, to_micros
-from zimun_sync.normalize import Normalized, Normalizer
+from zimun_sync.normalize import Items, Normalized, Normalizer, normalize_items
+from zimun_sync.normalize.process import Setup
 from zimun_sync.pipeline.ahead import Ahead
-from zimun_sync.store import Lease, PageRecords, Refused, Run, RunStatus, Store
+from zimun_sync.pipeline.normalizing import Normalizing
+from zimun_sync.store import Lease, PageRecords, Run, RunStatus, Store
 from zimun_sync.store.quarantine import SOURCE_SIDE
 from zimun_sync.zimun import Page, TokenTrail
 
@@ -78,7 +81,7 @@ class Pull:
         listings: the API.
         store: where pages go.
         lease: the right to write for this source.
-        ahead: how the next page is fetched.
+        ahead: how pages are got ready.
         emit: told what happens.
         stopping: asked between pages.
     """
@@ -90,35 +93,48 @@ class Pull:
     ahead: Ahead
     emit: Emit
     stopping: "Stopping"
+    _organization: str | None = None
 
-    def run(self, normalizer: Normalizer, *, fresh: bool = False) -> Run:
+    def run(self, setup: Setup, *, fresh: bool = False) -> Run:
         """List one stream to its end, or as far as it goes; the run tells how it ended.
+
+        Args:
+            setup: the stream, and how its records are normalized.
+            fresh: list everything from the first page, whatever is unfinished.
 
         Raises:
             LeaseLost: another process took over.
             StoreError: the state could not be written.
             Interrupted: the process was asked to end.
         """
-        stream = normalizer.stream.name
-        params = {} if fresh else self._changed_since_last_time(stream)
-        parameters = self.listings.listing_parameters(stream, params)
-        run = self.store.runs.begin(self.lease, self.source, stream, parameters, fresh=fresh)
-        self.emit(RunStarted(self.source, stream, run.run_id, run.resumes > 0, run.pages))
+        params = {} if fresh else self._changed_since_last_time(setup.stream)
+        run = self.store.runs.begin(
+            self.lease,
+            self.source,
+            setup.stream,
+            self.listings.listing_parameters(setup.stream, params),
+            fresh=fresh,
+        )
+        self.emit(RunStarted(self.source, setup.stream, run.run_id, run.resumes > 0, run.pages))
+        with Normalizing(setup, self.emit) as normalizing:
+            ended = self._run(run, normalizing, params)
+        self.emit(_finished(ended))
+        return ended
+
+    def _run(self, run: Run, normalizing: Normalizing, params: Mapping[str, str]) -> Run:
         try:
-            self._retry_quarantined(run, normalizer)
-            self._list(run, normalizer, params)
-            ended = self.store.runs.succeed(self.lease, run, listed_everything=not params)
+            self._retry_quarantined(run, normalizing.normalizer)
+            self._list(run, normalizing, params)
+            return self.store.runs.succeed(self.lease, run, listed_everything=not params)
         except NotFound as error:
-            ended = self._not_offered(run, error)
+            return self._not_offered(run, error)
         except PageTokenCycle as error:
             # The checkpoint lies on the circle; resuming there would go round again.
-            ended = self._failed(self.store.runs.restart_listing(self.lease, run), error)
+            return self._failed(self.store.runs.restart_listing(self.lease, run), error)
         except SourceError as error:
             if self.stopping():  # a wait was cut short: nothing failed
                 raise Interrupted from error
-            ended = self._failed(run, error)
-        self.emit(_finished(ended))
-        return ended
+            return self._failed(run, error)
 
     def _changed_since_last_time(self, stream: str) -> dict[str, str]:
         """Parameters of an incremental listing; empty for streams that are listed in full."""
@@ -127,10 +143,10 @@ class Pull:
             return {}
         return self.listings.changed_since(from_micros(last.listing_requested_at) - OVERLAP)
 
-    def _list(self, run: Run, normalizer: Normalizer, params: Mapping[str, str]) -> Run:
+    def _list(self, run: Run, normalizing: Normalizing, params: Mapping[str, str]) -> Run:
         while not run.listing_complete:
             try:
-                run = self._list_on(run, normalizer, params)
+                run = self._list_on(run, normalizing, params)
             except PageTokenExpired as error:
                 if run.restarts >= MAX_RESTARTS:
                     raise
@@ -138,33 +154,31 @@ class Pull:
                 self.emit(ListingRestarted(self.source, run.stream, run.run_id, str(error)))
         return run
 
-    def _list_on(self, run: Run, normalizer: Normalizer, params: Mapping[str, str]) -> Run:
+    def _list_on(self, run: Run, normalizing: Normalizing, params: Mapping[str, str]) -> Run:
         """List from the run's checkpoint to the last page."""
         trail = TokenTrail()
-        self._ask(run, run.page_token, params)
-        while True:
-            page = self.ahead.take()
-            if page.next_page_token is not None:
-                trail.follow(page.next_page_token, run.stream)
-                self._ask(run, page.next_page_token, params)
-            run = self._store(run, page, normalizer)
-            if run.page_token is None:
-                return run
-            if self.stopping():
-                raise Interrupted
+        stream = run.stream
+        fetch = partial(self._page, stream, params)
+        with closing(self.ahead(fetch, normalizing, run.page_token)) as pages:
+            for page, items in pages:
+                if page.next_page_token is not None:
+                    trail.follow(page.next_page_token, stream)
+                run = self._store(run, page, items, normalizing.normalizer)
+                if self.stopping() and not run.listing_complete:
+                    raise Interrupted
+        return run
 
-    def _ask(self, run: Run, page_token: str | None, params: Mapping[str, str]) -> None:
-        self.ahead.ask(lambda token: self.listings.page(run.stream, token, params), page_token)
+    def _page(self, stream: str, params: Mapping[str, str], page_token: str | None) -> Page:
+        return self.listings.page(stream, page_token, params)
 
-    def _store(self, run: Run, page: Page, normalizer: Normalizer) -> Run:
-        records, refused = normalize_items((bytes(item) for item in page.items), normalizer)
-        self._check_organization(records, normalizer)
+    def _store(self, run: Run, page: Page, items: Items, normalizer: Normalizer) -> Run:
+        self._check_organization(items.records, normalizer)
         requested_at = to_micros(page.requested_at)
-        content = PageRecords(records, refused, page.next_page_token, requested_at)
+        content = PageRecords(items.records, items.refused, page.next_page_token, requested_at)
         outcome = self.store.pages.commit(self.lease, run, content)
         run = outcome.run
         for key in outcome.disputed:
-            run = self._settle(run, normalizer, key, records, requested_at)
+            run = self._settle(run, normalizer, key, items.records, requested_at)
         self.emit(_progress(run))
         return run
 
@@ -177,7 +191,8 @@ class Pull:
         listed = next(filter(None, (normalizer.organization_of(each) for each in records)), None)
         if listed is None:
             return
-        known = self.store.organization(self.source)
+        known = self._organization or self.store.organization(self.source)
+        self._organization = known or listed
         if known is None:
             self.store.remember_organization(self.source, listed)
         elif known != listed:
@@ -235,21 +250,6 @@ class Stopping(Protocol):
     def __call__(self) -> bool:
         """Ask."""
         ...
-
-
-def normalize_items(
-    items: Iterable[bytes], normalizer: Normalizer
-) -> tuple[list[Normalized], list[Refused]]:
-    """Normalize each item on its own, so that one bad record stands alone."""
-    records: list[Normalized] = []
-    refused: list[Refused] = []
-    for raw in items:
-        try:
-            records.append(normalizer.normalize(raw))
-        except RecordInvalid as error:
-            key = normalizer.key_of(raw) or f"sha256:{sha256(raw).hexdigest()}"
-            refused.append(Refused(key, error.code, error.message, raw))
-    return records, refused
 
 
 def _progress(run: Run) -> PageStored:

@@ -7,6 +7,7 @@ from zimun_sync.errors import AuthenticationFailed, SourceUnavailable, WrongOrga
 from zimun_sync.events import Emit, Renormalized
 from zimun_sync.model import STREAMS
 from zimun_sync.normalize import Normalizer, Places, Rules
+from zimun_sync.normalize.process import Setup
 from zimun_sync.pipeline.ahead import Ahead
 from zimun_sync.pipeline.places import places_of
 from zimun_sync.pipeline.pull import Interrupted, Listings, Pull, Stopping
@@ -41,7 +42,7 @@ class SourcePull:
         job: the source.
         store: where records go.
         lease: the right to write for this source.
-        ahead: how pages are fetched.
+        ahead: how pages are got ready.
         emit: told what happens.
         stopping: asked between pages.
     """
@@ -73,7 +74,7 @@ class SourcePull:
         for stream in (name for name in STREAMS if name in self.job.streams):
             if self.stopping():
                 raise Interrupted
-            run = pull.run(self._normalizer(stream), fresh=fresh)
+            run = pull.run(self._setup(stream), fresh=fresh)
             yield run
             if run.status == RunStatus.FAILED and self._is_hopeless(run):
                 return
@@ -82,11 +83,11 @@ class SourcePull:
         """Whether the other streams would fail alike: not reachable, or not let in."""
         return run.failure in {error.__name__ for error in _HOPELESS}
 
-    def _normalizer(self, stream: str) -> Normalizer:
+    def _setup(self, stream: str) -> Setup:
         places = places_of(self.store, self.job.name)
         if stream not in _PLACES:
             self._renormalize(places)
-        return Normalizer(STREAMS[stream], self.job.rules, places)
+        return Setup(stream, self.job.rules, places)
 
     def _renormalize(self, places: Places) -> None:
         """Bring stored rows up to date with the rules and the places known now."""

@@ -12,7 +12,7 @@ from threading import Event
 
 from zimun_sync.errors import ConfigError, SinkBroken, SinkUnavailable
 from zimun_sync.events import Emit
-from zimun_sync.pipeline.ahead import OnThread
+from zimun_sync.pipeline.ahead import on_threads
 from zimun_sync.pipeline.deliver import Delivery, streams_in_order
 from zimun_sync.pipeline.loops import LeaseKeeper, Loops
 from zimun_sync.pipeline.pull import Interrupted
@@ -86,10 +86,9 @@ class Sync:
 
     def _pull(self, job: SourceJob, keeper: LeaseKeeper) -> Iterator[Run]:
         lease = keeper.held[source_lease(job.name)]
-        with OnThread() as ahead:
-            stopping = self.options.stop.is_set
-            pull = SourcePull(job, self.store, lease, ahead, self.emit, stopping)
-            yield from pull.runs(fresh=self.options.full)
+        stopping = self.options.stop.is_set
+        pull = SourcePull(job, self.store, lease, on_threads, self.emit, stopping)
+        return pull.runs(fresh=self.options.full)
 
     def _report(
         self, runs: Sequence[Run], deliveries: Sequence[Delivery], *, interrupted: bool

@@ -43,8 +43,7 @@ def sandbox(  # noqa: PLR0913 - a command line's options
     client_id: Annotated[str, typer.Option(help="The API client's id.")] = CLIENT_ID,
     client_secret: Annotated[str, typer.Option(help="Its secret.")] = CLIENT_SECRET,
     fault: Annotated[
-        list[str] | None,
-        typer.Option(help="What goes wrong, as 503:on=3,retry_after=2; see docs/sandbox.md."),
+        list[str] | None, typer.Option(help="As 503:on=3,retry_after=2; see docs/sandbox.md.")
     ] = None,
     json_lines: Annotated[
         bool, typer.Option("--json", help="Announce the addresses as one line of JSON.")

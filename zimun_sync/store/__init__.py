@@ -4,7 +4,7 @@ from zimun_sync.store.deliveries import Delivered, Parked, ParkKind, Place
 from zimun_sync.store.feed import Lag
 from zimun_sync.store.leases import LEASE_SECONDS, Lease
 from zimun_sync.store.pages import PageOutcome, PageRecords
-from zimun_sync.store.quarantine import SOURCE_SIDE, Entry, Refused
+from zimun_sync.store.quarantine import SOURCE_SIDE, Entry
 from zimun_sync.store.runs import Run, RunStatus
 from zimun_sync.store.store import Store
 
@@ -20,7 +20,6 @@ __all__ = [
     "ParkKind",
     "Parked",
     "Place",
-    "Refused",
     "Run",
     "RunStatus",
     "Store",

@@ -6,12 +6,12 @@ from enum import StrEnum
 
 import sqlalchemy as sa
 
+from zimun_sync.normalize import Refused
 from zimun_sync.sinks import Rejection
 from zimun_sync.store import quarantine
 from zimun_sync.store.clock import Clock, micros
 from zimun_sync.store.database import Database
 from zimun_sync.store.leases import Lease, check
-from zimun_sync.store.quarantine import Refused
 from zimun_sync.store.schema import offsets, sinks
 
 

@@ -53,12 +53,12 @@ def store_id(database: Database) -> str:
 def _make_sure_of(path: Path, clock: Clock) -> None:
     """Make the file if there is none; refuse what can be no state."""
     try:
-        if path.exists():
-            _refuse_unusable(path)
-        else:
-            private_folder(path.parent)
-            with _creating:
-                _sweep(path)
+        with _creating:
+            _sweep(path)
+            if path.exists():
+                _refuse_unusable(path)
+            else:
+                private_folder(path.parent)
                 _create_file(path, clock)
     except OSError as error:
         raise StoreError(

@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from zimun_sync.normalize import Normalized
+from zimun_sync.normalize import Normalized, Refused
 from zimun_sync.store import quarantine
 from zimun_sync.store.clock import Clock, micros
 from zimun_sync.store.database import Database
 from zimun_sync.store.leases import Lease, check
 from zimun_sync.store.listings import Listings
 from zimun_sync.store.merge import NOTHING_OVERRULED, Incoming, Standing, Verdict, judge
-from zimun_sync.store.quarantine import SOURCE_SIDE, Refused
+from zimun_sync.store.quarantine import SOURCE_SIDE
 from zimun_sync.store.runs import Run, advance
 from zimun_sync.store.schema import history, records, sources
 

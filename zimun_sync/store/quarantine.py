@@ -3,12 +3,12 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from zimun_sync.errors import ConfigError
+from zimun_sync.normalize import Refused
 from zimun_sync.store.database import Database
 from zimun_sync.store.schema import quarantine
 
@@ -16,15 +16,6 @@ from zimun_sync.store.schema import quarantine
 SOURCE_SIDE = ""
 _CHUNK = 5_000
 _WAITING = ("open", "retry")
-
-
-class Refused(NamedTuple):
-    """A record that goes to quarantine. `raw`: its bytes, where it could not be normalized."""
-
-    key: str
-    code: str
-    message: str
-    raw: bytes | None
 
 
 @dataclass(frozen=True, slots=True)

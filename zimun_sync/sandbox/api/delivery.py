@@ -109,7 +109,7 @@ class Courier:
             with closing(self._connection()) as connection:
                 connection.request("POST", path, message.body, self._headers(message))
                 status = connection.getresponse().status
-        except (OSError, http.client.HTTPException):
+        except (OSError, UnicodeError, http.client.HTTPException):
             return False
         return 200 <= status < 300  # noqa: PLR2004 - 2xx
 

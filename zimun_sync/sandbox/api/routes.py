@@ -13,6 +13,7 @@ from zimun_sync.sandbox.api.calls import Call
 from zimun_sync.sandbox.api.gate import Gate, Handler
 from zimun_sync.sandbox.api.webhooks import Webhooks
 from zimun_sync.sandbox.world.collection import Collection
+from zimun_sync.sandbox.world.facts import read_facts
 from zimun_sync.sandbox.world.orders import (
     CancelOrder,
     ChangeOrder,
@@ -171,5 +172,4 @@ def _by_id(collection: Collection, stream: str) -> Handler:
 
 def _booked(item: bytes, status: int = 200) -> Response:
     """An appointment, which the API's later revision calls a booking."""
-    record = msgspec.json.decode(item)
-    return json_answer({"booking_id": record.get("appointment_id"), **record}, status)
+    return json_answer({"booking_id": read_facts(item).key, **msgspec.json.decode(item)}, status)

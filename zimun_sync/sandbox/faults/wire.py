@@ -24,6 +24,11 @@ class ExposedProtocol(H11Protocol):
         super().connection_made(transport)
         self.app_state = {**self.app_state, "transport": transport}
 
+    def shutdown(self) -> None:
+        """Ends the connection at once: an answer that drips would hold the server up."""
+        super().shutdown()
+        self.transport.abort()
+
 
 class Hangup(Response):
     """Writes bytes as they are, cuts the connection, and is done when it is gone.

@@ -125,14 +125,10 @@ class World:
             self._busy.remove(read_facts(item).subjects, key)
 
     def _publish(self, event: Event) -> None:
-        facts: dict[str, Any] = msgspec.json.decode(event.appointment)
-        if isinstance(facts.get("contact_email"), str):
-            mail = {
-                "to": facts["contact_email"],
-                "about": facts["appointment_id"],
-                "event": event.type,
-            }
-            self.mails.append(mail)
+        address = msgspec.json.decode(event.appointment).get("contact_email")
+        if isinstance(address, str):
+            about = read_facts(event.appointment).key or ""
+            self.mails.append({"to": address, "about": about, "event": event.type})
         for listener in self._listeners:
             listener(event)
 
