@@ -33,7 +33,7 @@ _STORED_TYPES: dict[ColumnType, pa.DataType] = {
 
 def _array(values: Sequence[Any], kind: ColumnType) -> pa.Array:
     array = pa.array(values, _STORED_TYPES.get(kind, ARROW_TYPES[kind]))
-    return array.cast(ARROW_TYPES[kind])
+    return array.cast(ARROW_TYPES[kind]) if kind in _STORED_TYPES else array
 
 
 def arrow_schema(stream: Stream) -> pa.Schema:
@@ -47,7 +47,7 @@ def upserts_table(batch: Batch) -> pa.Table:
     stored = [change for change in batch.stored if change.row is not None]
     content = _content_arrays(batch.stream.content, stored)
     lineage = [
-        pa.array([batch.source] * len(stored), pa.string()),
+        pa.repeat(batch.source, len(stored)),
         pa.array([change.seq for change in stored], pa.int64()),
         pa.array([change.run_id for change in stored], pa.string()),
         _array([change.observed_at for change in stored], ColumnType.INSTANT),

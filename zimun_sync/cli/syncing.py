@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zimun_sync.cli.common import ConfigOption, JsonOption, load_config, open_store, out, print_json
+from zimun_sync.collector import relax_collector
 from zimun_sync.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def run_sync(
     from zimun_sync.pipeline.sync import Sync, SyncOptions
     from zimun_sync.wiring import build_sinks, source_job
 
+    relax_collector()
     with ExitStack() as stack:
         stop = stack.enter_context(_stopping_on_signals())
         store = stack.enter_context(open_store(settings))

@@ -14,7 +14,7 @@ state: {DEFAULT_STATE}
 
 sources:
   main: # a name of your choice; it is part of every record's key
-    # From Zimun: Settings, API Clients. Needs the scopes org:read, availability:read and
+    # From Zimun: Settings, API Clients. Needs the scopes org:read and
     # appointments:read.
     client_id: "${{ZIMUN_CLIENT_ID}}"
     client_secret: "${{ZIMUN_CLIENT_SECRET}}" # or client_secret_file: /run/secrets/zimun

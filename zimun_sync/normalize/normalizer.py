@@ -106,7 +106,7 @@ class Normalizer:
         content = self._parse(raw)
         digest = blake2b(_encode_json(content), digest_size=_DIGEST_BYTES).digest()
         values_by_column = self._columns_of(content)
-        key = values_by_column[self.stream.key]
+        key = values.key(values_by_column[self.stream.key], self.stream.key)
         if key is None:
             raise RecordInvalid("missing-id", f"The record has no {self.stream.key!r}.")
         self._finish(values_by_column)
@@ -123,7 +123,7 @@ class Normalizer:
         """The key of an item that could not be normalized, where it has a readable one."""
         names = next(field.names for field in self._fields if field.column == self.stream.key)
         try:
-            return values.identifier(_take(self._parse(raw), names), names[0])
+            return values.key(_take(self._parse(raw), names), names[0])
         except RecordInvalid:
             return None
 

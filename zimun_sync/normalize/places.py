@@ -13,7 +13,7 @@ import msgspec
 from zimun_sync.errors import RecordInvalid
 from zimun_sync.model import from_micros
 
-_QUARTER_HOUR = 900_000_000
+_MINUTE = 60_000_000
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _FORMATTING = str.maketrans("", "", " \t\u00a0-./()")
 
@@ -32,9 +32,9 @@ def zone(name: str) -> ZoneInfo:
 
 
 @lru_cache(maxsize=262_144)
-def _offset_seconds(name: str, quarter_hour: int) -> int:
-    """Offset in force in a zone; zones only ever change it on a quarter of an hour, UTC."""
-    local = from_micros(quarter_hour * _QUARTER_HOUR).astimezone(zone(name))
+def _offset_seconds(name: str, minute: int) -> int:
+    """Offset in force in a zone; some change it at 00:01, none within a minute."""
+    local = from_micros(minute * _MINUTE).astimezone(zone(name))
     offset = local.utcoffset()
     return 0 if offset is None else int(offset.total_seconds())
 
@@ -46,7 +46,7 @@ def offset_seconds(name: str, micros: int) -> int:
         RecordInvalid: the local time falls outside the years 1 to 9999.
     """
     try:
-        return _offset_seconds(name, micros // _QUARTER_HOUR)
+        return _offset_seconds(name, micros // _MINUTE)
     except (OverflowError, ValueError):
         raise RecordInvalid("out-of-range", "The time is outside the calendar.") from None
 
@@ -124,7 +124,7 @@ class Places:
 def _rules(name: str) -> list[int]:
     """Offsets of a zone, month by month, over the years that bookings fall in."""
     return [
-        _offset_seconds(name, int(datetime(year, month, 15, tzinfo=UTC).timestamp()) // 900)
+        _offset_seconds(name, int(datetime(year, month, 15, tzinfo=UTC).timestamp()) // 60)
         for year in range(2015, 2036)
         for month in range(1, 13)
     ]

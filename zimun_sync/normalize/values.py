@@ -15,11 +15,14 @@ import msgspec
 from zimun_sync.errors import RecordInvalid
 from zimun_sync.model import DECIMAL_PRECISION, DECIMAL_SCALE, to_micros
 
+#: From a field's JSON value, which is not null, and its name to the stored value.
 Converter = Callable[[Any, str], Any]
 
 _INT64 = 2**63
+_LONGEST_KEY = 500  # characters; any database can index that many
 _INT64_DIGITS = 19
-_FIRST, _LAST = (to_micros(end.replace(tzinfo=UTC)) for end in (datetime.min, datetime.max))
+_FIRST = to_micros(datetime.min.replace(tzinfo=UTC))
+_LAST = to_micros(datetime.max.replace(tzinfo=UTC))
 _EXACT = Context(prec=MAX_PREC, Emin=MIN_EMIN, Emax=MAX_EMAX)
 _JSON = msgspec.json.Encoder(order="sorted", decimal_format="number")
 
@@ -54,20 +57,28 @@ def identifier(value: Any, field: str) -> str | None:
     raise wrong_type(field, value, "a string")
 
 
-def boolean(value: Any, field: str) -> bool | None:
-    """True, false or null."""
-    if value is None or type(value) is bool:
+def key(value: Any, field: str) -> str | None:
+    """The identifier of the record itself, which every database must be able to index."""
+    own = identifier(value, field)
+    if own is not None and (len(own) > _LONGEST_KEY or "\0" in own):
+        raise RecordInvalid("bad-id", f"Field {field!r} is no plausible identifier.")
+    return own
+
+
+def boolean(value: Any, field: str) -> bool:
+    """True or false."""
+    if type(value) is bool:
         return value
     raise wrong_type(field, value, "true or false")
 
 
-def integer(value: Any, field: str) -> int | None:
+def integer(value: Any, field: str) -> int:
     """A whole number of 64 bits; `30.0` counts as whole."""
     if type(value) is Decimal and _is_small_integer(value):
         value = int(value)
-    if value is None or (type(value) is int and -_INT64 <= value < _INT64):
+    if type(value) is int and -_INT64 <= value < _INT64:
         return value
-    raise wrong_type(field, value, "a whole number")
+    raise wrong_type(field, value, "a whole number of at most 64 bits")
 
 
 def _is_small_integer(value: Decimal) -> bool:
@@ -75,18 +86,16 @@ def _is_small_integer(value: Decimal) -> bool:
     return value.adjusted() < _INT64_DIGITS and value == value.to_integral_value()
 
 
-def minutes(value: Any, field: str) -> int | None:
+def minutes(value: Any, field: str) -> int:
     """A length of time, whole minutes, between zero and ten years."""
     whole = integer(value, field)
-    if whole is None or 0 <= whole <= 5_256_000:  # noqa: PLR2004 - ten years of minutes
+    if 0 <= whole <= 5_256_000:  # noqa: PLR2004 - ten years of minutes
         return whole
     raise RecordInvalid("out-of-range", f"Field {field!r} is not a plausible number of minutes.")
 
 
-def moment(value: Any, field: str) -> datetime | None:
+def moment(value: Any, field: str) -> datetime:
     """An ISO 8601 time with its offset, as an aware datetime."""
-    if value is None:
-        return None
     if type(value) is not str:
         raise wrong_type(field, value, "an ISO 8601 time")
     try:
@@ -98,10 +107,9 @@ def moment(value: Any, field: str) -> datetime | None:
     return parsed
 
 
-def instant(value: Any, field: str) -> int | None:
+def instant(value: Any, field: str) -> int:
     """An ISO 8601 time with its offset, as microseconds since the epoch, UTC."""
-    parsed = moment(value, field)
-    return None if parsed is None else within_calendar(to_micros(parsed))
+    return within_calendar(to_micros(moment(value, field)))
 
 
 def within_calendar(micros: int) -> int:
@@ -115,9 +123,9 @@ def within_calendar(micros: int) -> int:
     raise RecordInvalid("out-of-range", "The time is outside the calendar.")
 
 
-def json_text(value: Any, field: str) -> str | None:  # noqa: ARG001 - a Converter's shape
+def json_text(value: Any, field: str) -> str:  # noqa: ARG001 - a Converter's shape
     """Any JSON value as compact JSON text with sorted keys."""
-    return None if value is None else _JSON.encode(value).decode()
+    return _JSON.encode(value).decode()
 
 
 def amount(value: Any, field: str) -> str | None:

@@ -3,13 +3,15 @@
 import json
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from zimun_sync.sandbox.faults.fault import read_fault
 from zimun_sync.sandbox.options import CLIENT_ID, CLIENT_SECRET, SandboxOptions
-from zimun_sync.sandbox.server import Sandbox, serve
+
+if TYPE_CHECKING:
+    from zimun_sync.sandbox.server import Sandbox
 
 
 def _day(moment: datetime | None) -> date | None:
@@ -50,6 +52,8 @@ def sandbox(  # noqa: PLR0913 - a command line's options
     ] = False,
 ) -> None:
     """Run a stand-in for the Zimun API until it is interrupted."""
+    from zimun_sync.sandbox.server import serve
+
     options = SandboxOptions(
         appointments=appointments,
         seed=seed,
@@ -68,7 +72,7 @@ def sandbox(  # noqa: PLR0913 - a command line's options
     serve(options, _announce_json if json_lines else _announce)
 
 
-def _facts(running: Sandbox) -> dict[str, Any]:
+def _facts(running: "Sandbox") -> dict[str, Any]:
     return {
         "base_url": running.base_url,
         "token_url": running.token_url,
@@ -81,11 +85,11 @@ def _facts(running: Sandbox) -> dict[str, Any]:
     }
 
 
-def _announce_json(running: Sandbox) -> None:
+def _announce_json(running: "Sandbox") -> None:
     typer.echo(json.dumps(_facts(running)))
 
 
-def _announce(running: Sandbox) -> None:
+def _announce(running: "Sandbox") -> None:
     facts = _facts(running)
     for name, value in facts.items():
         typer.echo(f"{name.replace('_', ' ')}: {value}")

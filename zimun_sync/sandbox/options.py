@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from zimun_sync.sandbox.api.auth import SCOPES
 from zimun_sync.sandbox.faults.fault import Fault
 
+#: Every scope that the API knows.
+SCOPES = ("org:read", "availability:read", "appointments:read", "appointments:write")
 #: The credentials that work unless others are set; they open nothing but a sandbox.
 CLIENT_ID, CLIENT_SECRET = "zimun-sandbox", "sandbox-secret"
 

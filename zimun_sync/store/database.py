@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 
@@ -112,7 +112,11 @@ class Database:
 
     def upsert(self, table: sa.Table) -> Any:
         """An INSERT of the database's own dialect, which knows ON CONFLICT."""
-        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+        if self.is_sqlite:
+            return sqlite.insert(table)
+        from sqlalchemy.dialects import postgresql  # takes long to import
+
+        return postgresql.insert(table)
 
     def insert_many(
         self, connection: Connection, statement: sa.Insert, rows: Sequence[tuple[Any, ...]]
@@ -136,12 +140,16 @@ class Database:
             self._statements[statement, rows] = cached
         return cached
 
-    def among(self, column: sa.Column[Any], values: Sequence[str]) -> sa.ColumnElement[bool]:
-        """Whether the column is one of many values, with one bound parameter for all of them."""
+    def among(self, column: sa.Column[Any], values: Any) -> sa.ColumnElement[bool]:
+        """Whether the column is one of many; `values`: a bound parameter or a `list_of` them."""
         if not self.is_sqlite:
-            return column == sa.any_(sa.cast(list(values), postgresql.ARRAY(sa.Text)))
-        listed = sa.func.json_each(msgspec.json.encode(values).decode()).table_valued("value")
+            return column == sa.any_(sa.cast(values, sa.ARRAY(sa.Text)))
+        listed = sa.func.json_each(values).table_valued("value")
         return column.in_(sa.select(listed.c.value))
+
+    def list_of(self, values: Sequence[str]) -> list[str] | str:
+        """Many values as the one parameter that `among` takes."""
+        return msgspec.json.encode(values).decode() if self.is_sqlite else list(values)
 
     def write_ahead(self) -> None:
         """Let readers and a writer work at the same time; SQLite keeps this in the file.

@@ -87,7 +87,7 @@ class Feed:
                 sa.select(*_COLUMNS)
                 .where(
                     self._of(connection, source, stream),
-                    self._database.among(records.c.key, sorted(keys)),
+                    self._database.among(records.c.key, self._database.list_of(sorted(keys))),
                 )
                 .order_by(records.c.seq)
             )

@@ -18,6 +18,13 @@ from zimun_sync.store.schema import leases
 #: How long a lease lasts unless renewed; longer than any request's deadline.
 LEASE_SECONDS = 90
 
+# Built once: every page asks, and building a statement costs more than running it.
+_EPOCH = (
+    sa.select(leases.c.epoch)
+    .where(leases.c.name == sa.bindparam("lease"))
+    .with_for_update(read=True)
+)
+
 
 class Holder(msgspec.Struct, frozen=True):
     """The process that holds a lease. `started`: clock ticks since boot; tells reused pids."""
@@ -111,9 +118,7 @@ def check(connection: Connection, held: Lease) -> None:
     Raises:
         LeaseLost: the epoch has moved on; the transaction must not commit.
     """
-    epoch = connection.execute(
-        sa.select(leases.c.epoch).where(leases.c.name == held.name).with_for_update(read=True)
-    ).scalar_one_or_none()
+    epoch = connection.execute(_EPOCH, {"lease": held.name}).scalar_one_or_none()
     if epoch != held.epoch:
         raise LeaseLost(
             f"Another process took over {held.name!r} while this one was away.",

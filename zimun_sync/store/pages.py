@@ -1,6 +1,6 @@
 """A page's records, its quarantine and the token after it, in one fenced transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -15,9 +15,16 @@ from zimun_sync.store.leases import Lease, check
 from zimun_sync.store.listings import Listings
 from zimun_sync.store.merge import NOTHING_OVERRULED, Incoming, Standing, Verdict, judge
 from zimun_sync.store.quarantine import SOURCE_SIDE
-from zimun_sync.store.runs import Run, advance
+from zimun_sync.store.runs import Run, count_changes, turn_page
 from zimun_sync.store.schema import history, records, sources
 
+_LOCK = sa.select(sources.c.seq).where(sources.c.name == sa.bindparam("source")).with_for_update()
+_DRAW = (
+    sa.update(sources)
+    .where(sources.c.name == sa.bindparam("source"))
+    .values(seq=sources.c.seq + sa.bindparam("count"))
+    .returning(sources.c.seq)
+)
 _NAMES = [column.name for column in records.columns]
 
 
@@ -54,12 +61,12 @@ class PageOutcome:
 
 
 class _Arrival(NamedTuple):
-    """A record on its way in: what judging needs, and what storing needs."""
+    """A record on its way in, with the version it has or is given."""
 
     record: Normalized
-    incoming: Incoming
-    correction: int
-    overruled: int
+    version: int
+    correction: int = 0
+    overruled: int = NOTHING_OVERRULED
 
 
 class _Stamp(NamedTuple):
@@ -99,6 +106,11 @@ class Pages:
             index_elements=["listing", "key"],
             set_={name: insert.excluded[name] for name in _NAMES[2:]},
         )
+        columns = [records.c.key, *(records.c[name] for name in Standing._fields)]
+        self._find = sa.select(*columns).where(
+            records.c.listing == sa.bindparam("listing"),
+            database.among(records.c.key, sa.bindparam("values")),
+        )
         self._keep_late = (
             database.upsert(history)
             .values(dict.fromkeys(column.name for column in history.columns))
@@ -116,12 +128,19 @@ class Pages:
         arrivals = _newest_by_key(page.records, page.requested_at)
         with self._database.write(durable=False) as connection:
             check(connection, lease)
-            sorted_ = self._take(connection, run, arrivals, now)
+            sorted_ = self._take(connection, run, arrivals, page.requested_at, now)
             place = (run.source, run.stream, SOURCE_SIDE)
             refused = quarantine.without_dropped(connection, place, page.refused)
             quarantine.put(self._database, connection, place, refused, (run.run_id, now))
             quarantine.close(connection, place, arrivals.keys())
-            advanced = advance(connection, run, *_progress(page, sorted_, len(refused), run, now))
+            counts = {
+                "pages": 1,
+                "records": len(page.records) + len(page.refused),
+                "changed": len(sorted_.changed),
+                "quarantined": len(refused),
+            }
+            times = (page.requested_at, now)
+            advanced = turn_page(connection, run, counts, page.next_page_token, times)
         return PageOutcome(advanced, len(sorted_.changed), tuple(sorted_.disputed))
 
     def take_in(self, lease: Lease, run: Run, record: Normalized, asked_at: int) -> Run:
@@ -133,8 +152,9 @@ class Pages:
         now = micros(self._clock)
         with self._database.write(durable=False) as connection:
             check(connection, lease)
-            sorted_ = self._take(connection, run, _newest_by_key([record], asked_at), now)
-            return advance(connection, run, {"changed": len(sorted_.changed)}, {"updated_at": now})
+            arrivals = _newest_by_key([record], asked_at)
+            sorted_ = self._take(connection, run, arrivals, asked_at, now)
+            return count_changes(connection, run, len(sorted_.changed), now)
 
     def correct(self, lease: Lease, run: Run, answer: Normalized, asked_at: int) -> Run:
         """Make the answer of a `GET` by id stand, whatever version stood before.
@@ -147,20 +167,25 @@ class Pages:
             check(connection, lease)
             lock_source(connection, run.source)
             standing = self._standing(connection, run, [answer.key]).get(answer.key)
-            arrival = _arrival(answer, asked_at)
+            arrival = _Arrival(answer, _version(answer, asked_at))
             sorted_ = _Sorted()
             if standing is None or standing.hash != answer.hash or standing.deleted:
                 sorted_.changed.append(_overruling(arrival, standing))
                 sorted_.superseded.append(answer.key)
             self._store(connection, run, sorted_, now)
-            return advance(connection, run, {"changed": len(sorted_.changed)}, {"updated_at": now})
+            return count_changes(connection, run, len(sorted_.changed), now)
 
     def _take(
-        self, connection: Connection, run: Run, arrivals: dict[str, _Arrival], now: int
+        self,
+        connection: Connection,
+        run: Run,
+        arrivals: Mapping[str, Normalized],
+        asked_at: int,
+        now: int,
     ) -> _Sorted:
         lock_source(connection, run.source)
         standing = self._standing(connection, run, list(arrivals))
-        sorted_ = _sort(arrivals, standing)
+        sorted_ = _sort(arrivals, standing, asked_at)
         self._store(connection, run, sorted_, now)
         return sorted_
 
@@ -182,14 +207,10 @@ class Pages:
     def _standing(
         self, connection: Connection, run: Run, keys: Sequence[str]
     ) -> dict[str, Standing]:
-        columns = [records.c.key, *(records.c[name] for name in Standing._fields)]
-        rows = connection.execute(
-            sa.select(*columns).where(
-                records.c.listing == self._listing(connection, run),
-                self._database.among(records.c.key, keys),
-            )
-        )
-        return {row[0]: Standing(*row[1:]) for row in rows.all()}
+        listing = self._listing(connection, run)
+        among = self._database.list_of(keys)
+        rows = connection.execute(self._find, {"listing": listing, "values": among})
+        return {row[0]: Standing._make(row[1:]) for row in rows.all()}
 
     def _supersede(self, connection: Connection, run: Run, keys: Sequence[str], now: int) -> None:
         """Keep the versions that are about to be replaced."""
@@ -198,31 +219,29 @@ class Pages:
         names = [column.name for column in history.columns if column.name != "superseded_at"]
         old = sa.select(*(records.c[name] for name in names), sa.literal(now)).where(
             records.c.listing == self._listing(connection, run),
-            self._database.among(records.c.key, keys),
+            self._database.among(records.c.key, self._database.list_of(keys)),
         )
         keep = self._database.upsert(history).from_select([*names, "superseded_at"], old)
         connection.execute(keep.on_conflict_do_nothing())
 
 
-def _newest_by_key(page: Iterable[Normalized], requested_at: int) -> dict[str, _Arrival]:
-    """One arrival a key; a page that repeats a record counts its greatest version."""
-    newest: dict[str, _Arrival] = {}
-    for record in page:
-        arrival = _arrival(record, requested_at)
-        other = newest.get(record.key)
-        if other is None or _rank(other) < _rank(arrival):
-            newest[record.key] = arrival
+def _newest_by_key(page: Sequence[Normalized], asked_at: int) -> dict[str, Normalized]:
+    """One record a key; of a record that the page repeats the greatest version counts."""
+    newest = {record.key: record for record in page}
+    if len(newest) < len(page):
+        for record in page:
+            if _rank(record, asked_at) > _rank(newest[record.key], asked_at):
+                newest[record.key] = record
     return newest
 
 
-def _rank(arrival: _Arrival) -> tuple[int, bytes]:
-    return arrival.incoming.version, arrival.incoming.hash
+def _rank(record: Normalized, asked_at: int) -> tuple[int, bytes]:
+    return _version(record, asked_at), record.hash
 
 
-def _arrival(record: Normalized, asked_at: int) -> _Arrival:
-    version = asked_at if record.updated_at is None else record.updated_at
-    incoming = Incoming(version, False, record.hash, record.row_hash, asked_at)  # noqa: FBT003
-    return _Arrival(record, incoming, 0, NOTHING_OVERRULED)
+def _version(record: Normalized, asked_at: int) -> int:
+    """The source's version; where it gives none, when it was asked."""
+    return asked_at if record.updated_at is None else record.updated_at
 
 
 def _overruling(arrival: _Arrival, standing: Standing | None) -> _Arrival:
@@ -232,60 +251,72 @@ def _overruling(arrival: _Arrival, standing: Standing | None) -> _Arrival:
     return arrival._replace(correction=standing.correction + 1, overruled=overruled)
 
 
-def _sort(arrivals: dict[str, _Arrival], standing: dict[str, Standing]) -> _Sorted:
+def _sort(
+    arrivals: Mapping[str, Normalized], standing: Mapping[str, Standing], asked_at: int
+) -> _Sorted:
     sorted_ = _Sorted()
-    for key, arrival in arrivals.items():
+    for key, record in arrivals.items():
+        arrival = _Arrival(record, _version(record, asked_at))
         present = standing.get(key)
-        match judge(present, arrival.incoming):
-            case Verdict.CHANGE:
-                sorted_.changed.append(_inheriting(arrival, present))
-                if present is not None:
-                    sorted_.superseded.append(key)
-            case Verdict.REFRESH if present is not None:
-                sorted_.refreshed.append((_inheriting(arrival, present), present.seq))
-            case Verdict.LATE:
-                sorted_.late.append(_inheriting(arrival, present))
-            case Verdict.DISPUTED:
-                sorted_.disputed.append(key)
-            case _:
-                pass
+        if present is None:
+            sorted_.changed.append(arrival)
+        else:
+            _sort_known(sorted_, arrival, present, asked_at)
     return sorted_
 
 
-def _inheriting(arrival: _Arrival, standing: Standing | None) -> _Arrival:
-    if standing is None or not standing.correction:
+def _sort_known(sorted_: _Sorted, arrival: _Arrival, present: Standing, asked_at: int) -> None:
+    record = arrival.record
+    incoming = Incoming(
+        arrival.version,
+        deleted=False,
+        hash=record.hash,
+        row_hash=record.row_hash,
+        asked_at=asked_at,
+    )
+    match judge(present, incoming):
+        case Verdict.CHANGE:
+            sorted_.changed.append(_inheriting(arrival, present))
+            sorted_.superseded.append(record.key)
+        case Verdict.REFRESH:
+            sorted_.refreshed.append((_inheriting(arrival, present), present.seq))
+        case Verdict.LATE:
+            sorted_.late.append(_inheriting(arrival, present))
+        case Verdict.DISPUTED:
+            sorted_.disputed.append(record.key)
+        case Verdict.NOTHING:
+            pass
+
+
+def _inheriting(arrival: _Arrival, standing: Standing) -> _Arrival:
+    if not standing.correction:
         return arrival
     return arrival._replace(correction=standing.correction, overruled=standing.overruled)
 
 
 def lock_source(connection: Connection, source: str) -> None:
     """Make every other writer of this source wait until we commit."""
-    connection.execute(sa.select(sources.c.seq).where(sources.c.name == source).with_for_update())
+    connection.execute(_LOCK, {"source": source})
 
 
 def draw_seqs(connection: Connection, source: str, count: int) -> int:
     """Take `count` sequence numbers; returns the last one."""
     if not count:
         return 0
-    last = connection.execute(
-        sa.update(sources)
-        .where(sources.c.name == source)
-        .values(seq=sources.c.seq + count)
-        .returning(sources.c.seq)
-    ).scalar_one()
+    last = connection.execute(_DRAW, {"source": source, "count": count}).scalar_one()
     return int(last)
 
 
 def _record_row(at: _Stamp, arrival: _Arrival, seq: int) -> tuple[Any, ...]:
-    record, incoming, correction, overruled = arrival
+    record, version, correction, overruled = arrival
     return (
         at.listing,
         record.key,
         seq,
         correction,
         overruled,
-        incoming.version,
-        incoming.deleted,
+        version,
+        False,
         record.hash,
         record.row_hash,
         record.row,
@@ -296,31 +327,16 @@ def _record_row(at: _Stamp, arrival: _Arrival, seq: int) -> tuple[Any, ...]:
 
 
 def _history_row(at: _Stamp, arrival: _Arrival) -> tuple[Any, ...]:
-    record, incoming, correction, _ = arrival
+    record, version, correction, _ = arrival
     return (
         at.listing,
         record.key,
         correction,
-        incoming.version,
+        version,
         record.hash,
-        incoming.deleted,
+        False,
         record.row,
         at.run_id,
         at.now,
         at.now,
     )
-
-
-def _progress(
-    page: PageRecords, sorted_: _Sorted, quarantined: int, run: Run, now: int
-) -> tuple[dict[str, int], dict[str, Any]]:
-    counts = {
-        "pages": 1,
-        "records": len(page.records) + len(page.refused),
-        "changed": len(sorted_.changed),
-        "quarantined": quarantined,
-    }
-    values: dict[str, Any] = {"page_token": page.next_page_token, "updated_at": now}
-    if run.pages == 0:
-        values["listing_requested_at"] = page.requested_at
-    return counts, values

@@ -134,17 +134,25 @@ def _digest(raw: bytes | None) -> str | None:
     return None if raw is None else sha256(raw).hexdigest()
 
 
+_WAITING_KEYS = sa.select(quarantine.c.key).where(
+    quarantine.c.source == sa.bindparam("at_source"),
+    quarantine.c.stream == sa.bindparam("at_stream"),
+    quarantine.c.sink == sa.bindparam("at_sink"),
+    quarantine.c.status.in_(_WAITING),
+)
+
+
 def close(connection: Connection, place: tuple[str, str, str], keys: Collection[str]) -> None:
     """Close the entries that a good version of their record has overtaken."""
     source, stream, sink = place
-    pending = _pending(source, stream, sink)
-    waiting = connection.execute(sa.select(quarantine.c.key).where(pending)).scalars().all()
+    at = {"at_source": source, "at_stream": stream, "at_sink": sink}
+    waiting = connection.execute(_WAITING_KEYS, at).scalars().all()
     overtaken = sorted(set(waiting) & set(keys))
     for start in range(0, len(overtaken), _CHUNK):
         chunk = overtaken[start : start + _CHUNK]
         connection.execute(
             sa.update(quarantine)
-            .where(pending, quarantine.c.key.in_(chunk))
+            .where(_pending(source, stream, sink), quarantine.c.key.in_(chunk))
             .values(status="closed", raw=None)
         )
 

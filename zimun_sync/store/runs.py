@@ -170,9 +170,15 @@ class Runs:
         """Forget the checkpoint: the listing begins again at its first page."""
         with self._database.write(durable=False) as connection:
             check(connection, lease)
-            again = {"page_token": None, "pages": 0, "records": 0, "quarantined": 0}
-            again["updated_at"] = micros(self._clock)
-            return advance(connection, run, {"restarts": 1}, again)
+            again: dict[str, Any] = {
+                "pages": 0,
+                "records": 0,
+                "quarantined": 0,
+                "updated_at": micros(self._clock),
+            }
+            again |= {"page_token": None, "listing_requested_at": None}
+            _update(connection, run.run_id, again | {"restarts": runs.c.restarts + 1})
+            return _get(connection, run.run_id)
 
     def succeed(self, lease: Lease, run: Run, *, listed_everything: bool) -> Run:
         """Record that a run ended well.
@@ -270,10 +276,39 @@ def _get(connection: Connection, run_id: str) -> Run:
     return _run(connection.execute(sa.select(runs).where(runs.c.run_id == run_id)).one())
 
 
-def advance(
-    connection: Connection, run: Run, counts: Mapping[str, int], values: Mapping[str, Any]
+_COUNTS = ("pages", "records", "changed", "quarantined")
+_ADVANCE = (
+    sa.update(runs)
+    .where(runs.c.run_id == sa.bindparam("run"))
+    .values(
+        {name: runs.c[name] + sa.bindparam(f"add_{name}") for name in _COUNTS}
+        | {
+            "page_token": sa.bindparam("token"),
+            "updated_at": sa.bindparam("now"),
+            "listing_requested_at": sa.func.coalesce(
+                runs.c.listing_requested_at, sa.bindparam("requested_at")
+            ),
+        }
+    )
+    .returning(*runs.c)
+)
+
+
+def turn_page(
+    connection: Connection,
+    run: Run,
+    counts: Mapping[str, int],
+    page_token: str | None,
+    times: tuple[int, int],
 ) -> Run:
-    """Add to a run's counts and set its checkpoint, in the transaction of its page."""
-    added = {name: getattr(runs.c, name) + count for name, count in counts.items() if count}
-    _update(connection, run.run_id, added | dict(values))
+    """Add a page to a run's counts and set its checkpoint; `times`: page asked for, now."""
+    requested_at, now = times
+    values: dict[str, Any] = {f"add_{name}": counts[name] for name in _COUNTS}
+    values |= {"run": run.run_id, "token": page_token, "requested_at": requested_at, "now": now}
+    return _run(connection.execute(_ADVANCE, values).one())
+
+
+def count_changes(connection: Connection, run: Run, changed: int, now: int) -> Run:
+    """Add changes that came outside the listing."""
+    _update(connection, run.run_id, {"changed": runs.c.changed + changed, "updated_at": now})
     return _get(connection, run.run_id)

@@ -12,9 +12,6 @@ from urllib.parse import parse_qs, unquote_plus
 from zimun_sync.sandbox.world.clock import Now
 from zimun_sync.sandbox.world.problem import ApiProblem
 
-#: Every scope that the API knows.
-SCOPES = ("org:read", "availability:read", "appointments:read", "appointments:write")
-
 
 @dataclass(frozen=True, slots=True)
 class ClientSettings:
