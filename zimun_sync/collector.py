@@ -12,6 +12,4 @@ def relax_collector() -> None:
     for cycles at the default rate was most of the cost of building an Arrow table from 20,000
     of them (12 instead of 2 microseconds a row). Affects the whole process.
     """
-    gc.collect()
-    gc.freeze()
     gc.set_threshold(_CONTAINERS, 10, 10)

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from zimun_sync.errors import SourceUnavailable
 from zimun_sync.model import SERVICES, from_micros
-from zimun_sync.normalize import Normalized, Normalizer, Places, Rules
+from zimun_sync.normalize import Normalized, Normalizer, Places, Refused, Rules
 from zimun_sync.sinks import StoredChange
-from zimun_sync.store import Lease, PageOutcome, PageRecords, Refused, Run, RunStatus, Store
+from zimun_sync.store import Lease, PageOutcome, PageRecords, Run, RunStatus, Store
 
 SOURCE, STREAM = "main", "services"
 NORMALIZER = Normalizer(SERVICES, Rules({}, {}), Places())
@@ -95,8 +96,12 @@ class Listing:
     def correct(self, answer: Normalized, asked_at: int = 0) -> None:
         self.run = self.store.pages.correct(self.lease, self.run, answer, asked_at)
 
-    def finish(self, status: RunStatus = RunStatus.SUCCEEDED) -> Run:
-        return self.store.runs.finish(self.lease, self.run, status)
+    def succeed(self, *, listed_everything: bool = True) -> Run:
+        return self.store.runs.succeed(self.lease, self.run, listed_everything=listed_everything)
+
+    def fail(self, status: RunStatus = RunStatus.FAILED) -> Run:
+        trouble = SourceUnavailable("It is down.", hint="Wait.")
+        return self.store.runs.finish(self.lease, self.run, status, trouble)
 
 
 @dataclass
@@ -126,6 +131,13 @@ def rows(store: Store, table: sa.Table) -> list[dict[str, Any]]:
         return [dict(row) for row in connection.execute(sa.select(table)).mappings()]
 
 
+def content(folder: Path) -> dict[str, bytes]:
+    """Every file below the folder, by its path there."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 @pytest.fixture
@@ -161,3 +173,15 @@ def listing(store: Store, lease: Lease) -> Listing:
 @pytest.fixture
 def feed(store: Store) -> Feed:
     return Feed(store)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A state with a few hundred records, closed."""
+    with Store.open("sqlite:///state.db", tmp_path, Ticking()) as store:
+        store.add_source(SOURCE)
+        lease = store.leases.acquire("source:main")
+        listing = start(store, lease)
+        listing.page(*(record(f"k{number}", notes="x" * 200) for number in range(300)), token=None)
+        store.leases.release(lease)
+    return tmp_path / "state.db"

@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from tests.store.conftest import State, rows
-from zimun_sync.errors import LeaseHeld, LeaseLost
-from zimun_sync.store import LEASE_SECONDS, Store
-from zimun_sync.store.leases import Holder
+from zimun_sync.errors import LeaseHeld, LeaseLost, StoreError
+from zimun_sync.store import LEASE_SECONDS, Lease, Store
+from zimun_sync.store.leases import Holder, check
 from zimun_sync.store.schema import leases
 
 
@@ -104,8 +104,22 @@ def test_of_many_that_reach_for_a_lease_at_once_one_gets_it(state: State, store:
             return 0
 
     with ThreadPoolExecutor(len(stores)) as threads:
-        for number in range(15):
-            name = f"source:{number}"
+        for number in range(24):
+            name, epoch = f"source:{number // 3}", number % 3 + 1
             epochs = list(threads.map(reach, stores, [name] * len(stores)))
-            assert sorted(epochs) == [0, 0, 0, 1]
-    assert {row["epoch"] for row in rows(store, leases)} == {1}
+            assert sorted(epochs) == [0, 0, 0, epoch]
+            store.leases.release(Lease(name, epoch))
+
+
+def test_nobody_takes_over_in_the_midst_of_a_commit(state: State, store: Store) -> None:
+    """Else the commit of a holder that had been checked would come after its heir's first one."""
+    held = store.leases.acquire("source:main")
+    state.clock.forward(LEASE_SECONDS + 1)
+    state.url += "" if state.is_sqlite else "%20-clock_timeout%3D50ms"
+    heir = state.open(busy_seconds=0.05)
+    with store._database.write(durable=False) as connection:
+        check(connection, held)
+        with pytest.raises(StoreError) as refused:
+            heir.leases.acquire("source:main")
+        assert type(refused.value) is StoreError
+    assert heir.leases.acquire("source:main").epoch == 2

@@ -1,12 +1,24 @@
-from itertools import count
+import json
+from itertools import count, pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.store.conftest import SECOND, Feed, Listing, State, name_of, record, refusal, rows, start
+from tests.store.conftest import (
+    NORMALIZER,
+    SECOND,
+    Feed,
+    Listing,
+    State,
+    name_of,
+    record,
+    refusal,
+    rows,
+    start,
+)
 from zimun_sync.errors import LeaseLost, StoreError
-from zimun_sync.normalize import Normalized
+from zimun_sync.normalize import Normalized, normalize_items
 from zimun_sync.store import LEASE_SECONDS, Lease, PageRecords, Store
 from zimun_sync.store.schema import history, records
 
@@ -111,7 +123,7 @@ def test_however_pages_arrive_the_greatest_version_stands(
         seen.append((change.seq, change.hash))
     assert seen == sorted(seen, key=lambda pair: pair[0])
     assert len({seq for seq, _ in seen}) == 1 + sum(
-        before[1] != after[1] for before, after in zip(seen, seen[1:], strict=False)
+        before[1] != after[1] for before, after in pairwise(seen)
     )
 
 
@@ -148,62 +160,6 @@ def test_a_version_that_is_replaced_moves_to_history_as_it_was(
     assert (old["version"], old["hash"], old["row"]) == (SECOND, first.hash, first.row)
     assert (old["observed_at"], old["superseded_at"]) == (stored.observed_at, new.observed_at)
     assert old["run_id"] == listing.run.run_id
-
-
-def test_two_edits_within_one_second_are_disputed_not_lost(listing: Listing, feed: Feed) -> None:
-    """One of them has the greater hash; asked again later, the other one is what is true."""
-    one, other = sorted((record("a", "One"), record("a", "Other")), key=lambda each: each.hash)
-    listing.page(other)
-    [stored] = feed.changes()
-    assert listing.page(one, asked_at=stored.observed_at).disputed == ()
-    assert listing.page(one, asked_at=stored.observed_at + 1).disputed == ("a",)
-    assert feed.seqs() == {"a": 1}
-
-
-def test_a_correction_makes_an_older_version_stand(listing: Listing, feed: Feed) -> None:
-    listing.page(record("a", "Wrong", 9))
-    listing.correct(record("a", "Right", 5))
-    assert (feed.names(), feed.seqs()) == ({"a": "Right"}, {"a": 2})
-    assert [row["hash"] for row in rows(listing.store, history)] == [record("a", "Wrong", 9).hash]
-
-
-def test_after_a_correction_versions_up_to_the_overruled_one_cannot_win(
-    listing: Listing, feed: Feed
-) -> None:
-    listing.page(record("a", "Wrong", 9))
-    listing.correct(record("a", "Right", 5))
-    listing.page(record("a", "Wrong", 9), record("b"))
-    listing.page(record("a", "Newer", 8))
-    assert feed.names() == {"a": "Right", "b": "Cut"}
-    listing.page(record("a", "Newest", 10))
-    listing.page(record("a", "Wrong", 9))
-    assert feed.names() == {"a": "Newest", "b": "Cut"}
-
-
-def test_a_second_correction_overrules_what_the_first_one_let_in(
-    listing: Listing, feed: Feed
-) -> None:
-    listing.page(record("a", "Wrong", 9))
-    listing.correct(record("a", "Right", 5))
-    listing.page(record("a", "Wrong again", 12))
-    listing.correct(record("a", "Right again", 6))
-    listing.page(record("a", "Late", 11))
-    assert feed.names() == {"a": "Right again"}
-
-
-def test_a_correction_that_confirms_what_stands_changes_nothing(
-    listing: Listing, feed: Feed
-) -> None:
-    listing.page(record("a", "Right", 9))
-    listing.correct(record("a", "Right", 9))
-    assert feed.seqs() == {"a": 1}
-    assert rows(listing.store, history) == []
-
-
-def test_a_correction_of_a_record_nobody_knew_stores_it(listing: Listing, feed: Feed) -> None:
-    listing.correct(record("a", "Found", 9))
-    assert feed.names() == {"a": "Found"}
-    assert listing.run.changed == 1
 
 
 def test_a_deleted_record_that_is_listed_again_comes_back(listing: Listing, feed: Feed) -> None:
@@ -250,7 +206,8 @@ def test_a_zombie_writes_nothing(state: State, store: Store, listing: Listing, f
         lambda: listing.page(record("b"), refused=[refusal("c")]),
         lambda: listing.correct(record("a", "Corrected", 5)),
         lambda: store.pages.take_in(listing.lease, before, record("b"), 0),
-        lambda: listing.finish(),
+        listing.succeed,
+        listing.fail,
         lambda: store.runs.restart_listing(listing.lease, before),
         lambda: store.leases.renew(listing.lease),
     ):
@@ -273,3 +230,16 @@ def test_a_page_that_cannot_be_stored_leaves_nothing_behind(listing: Listing, fe
     assert listing.store.quarantine.entries() == []
     listing.page(good)
     assert feed.seqs() == {"a": 1}
+
+
+@pytest.mark.parametrize("identifier", ["a\0b", "k" * 501, "\N{GRINNING FACE}" * 501])
+def test_an_identifier_that_not_every_database_holds_goes_to_quarantine(
+    listing: Listing, feed: Feed, identifier: str
+) -> None:
+    longest = "\N{GRINNING FACE}" * 500
+    raw = [json.dumps({"service_id": each}).encode() for each in (identifier, longest)]
+    items = normalize_items(raw, NORMALIZER)
+    listing.page(*items.records, refused=items.refused)
+    assert feed.names() == {longest: None}
+    [entry] = listing.store.quarantine.entries()
+    assert (entry.code, entry.raw) == ("bad-id", raw[0])

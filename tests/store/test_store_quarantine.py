@@ -2,7 +2,8 @@ import pytest
 
 from tests.store.conftest import SOURCE, STREAM, Listing, record, refusal, start
 from zimun_sync.errors import ConfigError
-from zimun_sync.store import SOURCE_SIDE, Entry, Refused, RunStatus, Store
+from zimun_sync.normalize import Refused
+from zimun_sync.store import SOURCE_SIDE, Entry, Store
 
 
 def the_entry(store: Store) -> Entry:
@@ -84,21 +85,22 @@ def test_what_was_dropped_stays_dropped_while_it_is_the_same(
 
 def test_a_complete_listing_closes_what_it_no_longer_brings(listing: Listing, store: Store) -> None:
     listing.page(refused=[refusal("gone"), refusal("still bad")], token=None)
-    listing.finish()
+    listing.succeed()
     assert len(store.quarantine.entries()) == 2
     later = start(store, listing.lease)
     later.page(refused=[refusal("still bad")], token=None)
     assert len(store.quarantine.entries()) == 2
-    later.finish()
+    later.succeed()
     assert [entry.key for entry in store.quarantine.entries()] == ["still bad"]
 
 
-def test_a_listing_that_failed_closes_nothing(listing: Listing, store: Store) -> None:
+def test_a_listing_that_failed_or_was_partial_closes_nothing(
+    listing: Listing, store: Store
+) -> None:
     listing.page(refused=[refusal("a")], token=None)
-    listing.finish()
-    later = start(store, listing.lease)
-    later.page(record("b"))
-    later.finish(RunStatus.FAILED)
+    listing.succeed()
+    start(store, listing.lease).fail()
+    start(store, listing.lease).succeed(listed_everything=False)
     assert the_entry(store).key == "a"
 
 

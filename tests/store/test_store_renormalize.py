@@ -17,9 +17,7 @@ from zimun_sync.store import LEASE_SECONDS, SOURCE_SIDE, Store
 from zimun_sync.store.schema import records
 
 #: Rules by which a service is named after its `title`, where it has one.
-TITLES = Normalizer(
-    SERVICES, Rules({"services": {"name": ("title", "name")}}, {}), Places()
-)
+TITLES = Normalizer(SERVICES, Rules({"services": {"name": ("title", "name")}}, {}), Places())
 
 
 class Dying(Normalizer):

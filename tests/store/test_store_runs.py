@@ -1,7 +1,6 @@
 import pytest
 
 from tests.store.conftest import SOURCE, STREAM, Listing, State, record, refusal, start
-from zimun_sync.errors import SourceUnavailable
 from zimun_sync.store import Lease, Run, RunStatus, Store
 from zimun_sync.store.runs import RESUME_WITHIN_SECONDS
 
@@ -32,8 +31,7 @@ def test_an_unfinished_run_is_resumed_at_its_checkpoint(
 def test_a_failed_run_is_resumed_and_its_trouble_forgotten(
     store: Store, lease: Lease, unfinished: Run
 ) -> None:
-    trouble = SourceUnavailable("It is down.", hint="Wait.")
-    failed = store.runs.finish(lease, unfinished, RunStatus.FAILED, trouble)
+    failed = Listing(store, lease, unfinished).fail()
     assert (failed.failure, failed.error, failed.hint) == (
         "SourceUnavailable",
         "It is down.",
@@ -88,7 +86,7 @@ def test_a_run_that_stored_no_page_is_not_resumed(
 
 def test_a_run_that_succeeded_is_over(store: Store, lease: Lease, listing: Listing) -> None:
     listing.page(record("a"), token=None)
-    done = listing.finish()
+    done = listing.succeed()
     assert done.status == RunStatus.SUCCEEDED
     assert start(store, lease, fresh=False).run.run_id != done.run_id
     assert store.runs.get(done.run_id) == done
@@ -117,9 +115,9 @@ def test_streams_have_runs_of_their_own(store: Store, lease: Lease, unfinished: 
 def test_what_ran_last(store: Store, lease: Lease, listing: Listing) -> None:
     assert store.runs.last_success(SOURCE, STREAM) is None
     assert store.runs.latest(SOURCE, "staff") is None
-    first = listing.finish()
-    second = start(store, lease).finish(RunStatus.FAILED)
-    third = start(store, lease).finish(RunStatus.NOT_OFFERED)
+    first = listing.succeed()
+    second = start(store, lease).fail()
+    third = start(store, lease).fail(RunStatus.NOT_OFFERED)
     assert store.runs.latest(SOURCE, STREAM) == third
     assert store.runs.last_success(SOURCE, STREAM) == first
     assert store.runs.recent() == [third, second, first]

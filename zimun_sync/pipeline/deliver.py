@@ -25,7 +25,7 @@ class Progress(Enum):
     """What a step came to."""
 
     IDLE = auto()  #: the sink holds everything there is
-    DELIVERED = auto()  #: a batch was taken; there may be more
+    DELIVERED = auto()  #: something was taken; there may be more
     WAITING = auto()  #: the sink is not available; see `wait`
     PARKED = auto()  #: nothing more until someone acts
 
@@ -47,7 +47,7 @@ class Totals:
 
 @dataclass(slots=True)
 class Delivery:
-    """One sink's delivery: `step()` does one batch; nothing here sleeps or starts threads.
+    """One sink's delivery: `step()` does one round; nothing here sleeps or starts threads.
 
     Args:
         name: the sink's name.
@@ -83,7 +83,7 @@ class Delivery:
     _bugs: int = 0
 
     def step(self, *, more: bool) -> Progress:
-        """Deliver one batch.
+        """Deliver one batch of each stream.
 
         Args:
             more: whether further changes are on their way into the store.
@@ -95,7 +95,7 @@ class Delivery:
         if self.is_parked():
             return Progress.PARKED
         try:
-            delivered = self._deliver_next(more=more)
+            delivered = self._deliver_round(more=more)
         except SinkUnavailable as error:
             return self._wait(error)
         except SinkBroken as error:
@@ -126,12 +126,13 @@ class Delivery:
         """Park a sink that could not even be closed."""
         self._park(ParkKind.BROKEN, error.message, error.hint)
 
-    def _deliver_next(self, *, more: bool) -> bool:
+    def _deliver_round(self, *, more: bool) -> bool:
+        self.behind = delivered = False
         for source, streams in self.sources.items():
             for name in streams:
-                if self._deliver_one(source, STREAMS[name], more=more):
-                    return True
-        return False
+                if not self.is_parked():
+                    delivered |= self._deliver_one(source, STREAMS[name], more=more)
+        return delivered
 
     def _deliver_one(self, source: str, stream: Stream, *, more: bool) -> bool:
         place = Place(self.name, source, stream.name)
@@ -142,8 +143,9 @@ class Delivery:
         if not stored and not retried:
             return False
         self.store.feed.make_durable(source)
-        self.behind = len(stored) == BATCH_ROWS
-        batch = Batch(source, stream, stored or retried, more=more or self.behind)
+        full = len(stored) == BATCH_ROWS
+        self.behind |= full
+        batch = Batch(source, stream, stored or retried, more=more or full)
         result = self._write(batch)
         self._record(place, fingerprint, batch, result, offset)
         return True

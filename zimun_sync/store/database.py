@@ -204,7 +204,7 @@ def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     # Keys come in any order: a long log lets a checkpoint write each index page once.
     connection.execute("PRAGMA wal_autocheckpoint = 16384")
     connection.execute("PRAGMA journal_size_limit = 67108864")
-    connection.execute("PRAGMA cache_size = -16384")
+    connection.execute("PRAGMA cache_size = -6144")
 
 
 def _begin_sqlite(connection: Connection) -> None:

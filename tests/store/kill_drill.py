@@ -1,0 +1,211 @@
+"""Forks writers that are killed, and checks after each what they left: `test_store_kills.py`.
+
+    python kill_drill.py creation FOLDER
+    python kill_drill.py statements URL FOLDER
+    python kill_drill.py instants URL FOLDER
+
+A program of its own, because forking wants a process without threads.
+"""
+
+import json
+import os
+import random
+import signal
+import sys
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from zimun_sync.model import SERVICES
+from zimun_sync.normalize import Normalized, Normalizer, Places, Refused, Rules
+from zimun_sync.store import Lease, PageRecords, Run, RunStatus, Store
+
+PAGES, GOOD, BAD = 40, 10, 1
+#: Kills in the midst of a run that `instants` goes on for.
+KILLS = 8
+_NORMALIZER = Normalizer(SERVICES, Rules({}, {}), Places())
+_FILE_EVENTS = {"open", "os.link", "os.mkdir", "os.remove", "os.rename"}
+
+
+def killed(work: Callable[[], None]) -> bool:
+    """Do the work in a process of its own; whether that was killed before it had finished."""
+    pid = os.fork()
+    if not pid:
+        try:
+            work()
+        except BaseException:  # noqa: BLE001 - the fork must not go on as its parent
+            sys.excepthook(*sys.exc_info())
+            os._exit(1)
+        os._exit(0)
+    _, status = os.waitpid(pid, 0)
+    if os.WIFSIGNALED(status):
+        return True
+    assert os.waitstatus_to_exitcode(status) == 0
+    return False
+
+
+def die_at(step: int) -> None:
+    """Be killed at the given touch of a file or of the database, counted from here."""
+    steps = count(1)
+
+    def take(*_arguments: Any, **_options: Any) -> None:
+        if next(steps) == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(lambda event, _arguments: take() if event in _FILE_EVENTS else None)
+    for event in ("before_cursor_execute", "commit"):
+        sa.event.listen(Engine, event, take)
+
+
+def creation(folder: Path) -> int:
+    """Kill the first start at each of its steps; the next start must make one whole state."""
+    for step in count(1):
+        place = folder / str(step)
+        place.mkdir()
+
+        def first_start(place: Path = place, step: int = step) -> None:
+            die_at(step)
+            Store.open("sqlite:///state.db", place).close()
+
+        if not killed(first_start):
+            return step
+        with Store.open("sqlite:///state.db", place) as store:
+            store.add_source("main")
+            assert store.feed.heads() == {"main": 0}
+        assert [path.name for path in place.iterdir()] == ["state.db"], (
+            step,
+            list(place.iterdir()),
+        )
+    raise AssertionError
+
+
+class Drill:
+    """One state that is written by processes that die."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.url = url
+        self.folder = folder
+        self.generation = 1
+
+    def open(self) -> Store:
+        return Store.open(self.url, self.folder)
+
+    def write(self, arm: Callable[[], None], pages: int = PAGES) -> None:
+        """Resume the run, be mortal, and store up to so many pages."""
+        with self.open() as store:
+            store.add_source("main")
+            lease = store.leases.acquire("source:main")
+            run = store.runs.begin(lease, "main", "services", f"generation {self.generation}")
+            arm()
+            for _ in range(pages):
+                if run.listing_complete:
+                    break
+                run = self.store_page(store, lease, run)
+            store.leases.release(lease)
+
+    def store_page(self, store: Store, lease: Lease, run: Run) -> Run:
+        number = int(run.page_token or 0)
+        refused = [Refused(f"bad {number}", "no-time", "It has no time.", b"{}")]
+        then = str(number + 1) if number + 1 < PAGES else None
+        page = PageRecords(self.records(number), refused, then, 0)
+        return store.pages.commit(lease, run, page).run
+
+    def records(self, number: int) -> list[Normalized]:
+        """A page's records; half of them bring a record of the page before once more, changed."""
+        keys = range(number * GOOD // 2, number * GOOD // 2 + GOOD)
+        version = f"1970-01-01T00:{self.generation:02}:{number:02}Z"
+        return [
+            _NORMALIZER.normalize(
+                json.dumps({"service_id": f"k{key}", "updated_at": version}).encode()
+            )
+            for key in keys
+        ]
+
+    def check(self) -> int:
+        """Whether everything agrees with the checkpoint; returns the pages stored."""
+        with self.open() as store:
+            run = store.runs.latest("main", "services")
+            if run is None or run.parameters != f"generation {self.generation}":
+                return 0
+            assert run.page_token == (str(run.pages) if 0 < run.pages < PAGES else None)
+            assert (run.records, run.quarantined) == (run.pages * (GOOD + BAD), run.pages * BAD)
+            assert run.changed == run.pages * GOOD
+            self.check_content(store, run.pages)
+            return run.pages
+
+    def check_content(self, store: Store, pages: int) -> None:
+        seen = {f"bad {number}" for number in range(pages if self.generation == 1 else PAGES)}
+        assert {entry.key for entry in store.quarantine.entries()} == seen
+        expected = {
+            record.key: record.row_hash.hex()
+            for number in range(pages)
+            for record in self.records(number)
+        }
+        changes = store.feed.changes("main", "services", 0, 100_000)
+        held = {change.key: change.hash for change in changes}
+        assert expected.items() <= held.items()
+        assert self.generation > 1 or len(held) == len(expected)
+        last = PAGES * GOOD * (self.generation - 1) + pages * GOOD
+        assert store.feed.heads() == {"main": last}
+        assert not changes or changes[-1].seq == last
+
+    def finish(self) -> None:
+        """End the run, and begin the next one at another version."""
+        with self.open() as store:
+            lease = store.leases.acquire("source:main")
+            run = store.runs.latest("main", "services")
+            assert run is not None
+            ended = store.runs.succeed(lease, run, listed_everything=False)
+            assert ended.status == RunStatus.SUCCEEDED
+            store.leases.release(lease)
+        self.generation += 1
+
+
+def statements(drill: Drill) -> int:
+    """Kill the storing of a page before each of its statements."""
+    drill.write(lambda: None, pages=1)
+    for step in count(1):
+        before = drill.check()
+        died = killed(lambda step=step: drill.write(lambda: die_at(step), pages=1))  # type: ignore[misc]
+        # Giving the lease back, after the commit, can be died at too.
+        assert drill.check() in ((before, before + 1) if died else (before + 1,))
+        if not died:
+            return step
+    raise AssertionError
+
+
+def instants(drill: Drill) -> int:
+    """Kill run after run at instants that have nothing to do with what they do."""
+    chance = random.Random(5)
+    kills = 0
+
+    def arm() -> None:
+        signal.setitimer(signal.ITIMER_REAL, seconds)  # nobody handles SIGALRM: it kills
+
+    while kills < KILLS:
+        seconds = chance.uniform(0.001, 0.15)
+        before = drill.check()
+        died = killed(lambda: drill.write(arm))
+        pages = drill.check()
+        assert pages >= before
+        kills += died and 0 < pages < PAGES
+        if pages == PAGES:
+            drill.finish()
+    return kills
+
+
+def main(drill: str, *arguments: str) -> None:
+    if drill == "creation":
+        done = creation(Path(arguments[0]))
+    else:
+        work = {"statements": statements, "instants": instants}[drill]
+        done = work(Drill(arguments[0], Path(arguments[1])))
+    sys.stdout.write(f"{done}\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
