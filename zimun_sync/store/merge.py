@@ -20,6 +20,7 @@ class Standing(NamedTuple):
     correction: int
     overruled: int
     version: int
+    since: int
     deleted: bool
     hash: bytes
     row_hash: bytes

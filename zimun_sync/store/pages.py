@@ -61,10 +61,11 @@ class PageOutcome:
 
 
 class _Arrival(NamedTuple):
-    """A record on its way in, with the version it has or is given."""
+    """A record on its way in, with its version and the first one that had this content."""
 
     record: Normalized
     version: int
+    since: int
     correction: int = 0
     overruled: int = NOTHING_OVERRULED
 
@@ -167,7 +168,8 @@ class Pages:
             check(connection, lease)
             lock_source(connection, run.source)
             standing = self._standing(connection, run, [answer.key]).get(answer.key)
-            arrival = _Arrival(answer, _version(answer, asked_at))
+            version = _version(answer, asked_at)
+            arrival = _Arrival(answer, version, version)
             sorted_ = _Sorted()
             if standing is None or standing.hash != answer.hash or standing.deleted:
                 sorted_.changed.append(_overruling(arrival, standing))
@@ -256,7 +258,8 @@ def _sort(
 ) -> _Sorted:
     sorted_ = _Sorted()
     for key, record in arrivals.items():
-        arrival = _Arrival(record, _version(record, asked_at))
+        version = _version(record, asked_at)
+        arrival = _Arrival(record, version, version)
         present = standing.get(key)
         if present is None:
             sorted_.changed.append(arrival)
@@ -279,7 +282,8 @@ def _sort_known(sorted_: _Sorted, arrival: _Arrival, present: Standing, asked_at
             sorted_.changed.append(_inheriting(arrival, present))
             sorted_.superseded.append(record.key)
         case Verdict.REFRESH:
-            sorted_.refreshed.append((_inheriting(arrival, present), present.seq))
+            refreshed = _inheriting(arrival, present)._replace(since=present.since)
+            sorted_.refreshed.append((refreshed, present.seq))
         case Verdict.LATE:
             sorted_.late.append(_inheriting(arrival, present))
         case Verdict.DISPUTED:
@@ -308,7 +312,7 @@ def draw_seqs(connection: Connection, source: str, count: int) -> int:
 
 
 def _record_row(at: _Stamp, arrival: _Arrival, seq: int) -> tuple[Any, ...]:
-    record, version, correction, overruled = arrival
+    record, version, since, correction, overruled = arrival
     return (
         at.listing,
         record.key,
@@ -316,6 +320,7 @@ def _record_row(at: _Stamp, arrival: _Arrival, seq: int) -> tuple[Any, ...]:
         correction,
         overruled,
         version,
+        since,
         False,
         record.hash,
         record.row_hash,
@@ -327,13 +332,14 @@ def _record_row(at: _Stamp, arrival: _Arrival, seq: int) -> tuple[Any, ...]:
 
 
 def _history_row(at: _Stamp, arrival: _Arrival) -> tuple[Any, ...]:
-    record, version, correction, _ = arrival
+    record, version, since, correction, _ = arrival
     return (
         at.listing,
         record.key,
         correction,
         version,
         record.hash,
+        since,
         False,
         record.row,
         at.run_id,

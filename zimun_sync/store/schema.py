@@ -74,7 +74,8 @@ listings = Table(
     UniqueConstraint("source", "stream", name="listings_stream"),
 )
 
-#: The compacted change feed: one row a record, `seq` being that of its latest change.
+#: The compacted change feed: one row a record, `seq` being that of its latest change. `version`
+#: is the newest one known to have this content, `since` the first.
 records = Table(
     "records",
     metadata,
@@ -84,6 +85,7 @@ records = Table(
     Column("correction", Integer, nullable=False),
     Column("overruled", BigInteger, nullable=False),
     Column("version", BigInteger, nullable=False),
+    Column("since", BigInteger, nullable=False),
     Column("deleted", Boolean, nullable=False),
     Column("hash", LargeBinary, nullable=False),
     Column("row_hash", LargeBinary, nullable=False),
@@ -103,6 +105,7 @@ history = Table(
     Column("correction", Integer, primary_key=True, autoincrement=False),
     Column("version", BigInteger, primary_key=True),
     Column("hash", LargeBinary, primary_key=True),
+    Column("since", BigInteger, nullable=False),
     Column("deleted", Boolean, nullable=False),
     Column("row", LargeBinary, nullable=False),
     Column("run_id", String, nullable=False),
