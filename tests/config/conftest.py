@@ -10,6 +10,9 @@ from zimun_sync.config import Config, load
 from zimun_sync.errors import ConfigError
 
 _CRM_MODULE = """
+from datetime import date
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from zimun_sync.sinks import Connector
@@ -21,13 +24,20 @@ class Limits(BaseModel):
     burst_key: SecretStr | None = None
 
 
+class Tags(BaseModel):
+    names: list[str] = []
+
+
 class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     url: str = "https://crm.example"
     api_key: SecretStr
     spare_keys: list[SecretStr] = []
     lists: list[str] = []
+    since: date | None = None
+    size: int | Literal["auto"] = "auto"
     limits: Limits = Limits()
+    tags: Tags | Literal["none"] = "none"
     schema_: str = Field(default="public", alias="schema")
 
 

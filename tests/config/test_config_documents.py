@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from zimun_sync.config import Config, load, schema, show, starter
-from zimun_sync.config.document import EXAMPLE_FILE, PAGE_FILE, SCHEMA_FILE, example, page
+from zimun_sync.config.document import EXAMPLE_FILE, PAGE_FILE, SCHEMA_FILE, example, main, page
 from zimun_sync.config.document import schema_text as generated_schema
 from zimun_sync.config.models import FileSettings, SourceSettings
 from zimun_sync.config.settings_list import settings_of
@@ -52,6 +52,19 @@ def test_every_setting_is_on_the_page_and_in_the_example() -> None:
     for setting in settings_of(SourceSettings):
         assert f"| `{setting.name}" in shown
         assert f"{setting.name}:" in example()
+
+
+def test_the_command_writes_all_three(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for file in (SCHEMA_FILE, PAGE_FILE):
+        file.parent.mkdir()
+    present = (ROOT / PAGE_FILE).read_text()
+    PAGE_FILE.write_text(present.replace("| `page_size`", "| `page_sise`"))
+
+    main()
+
+    for file in (SCHEMA_FILE, EXAMPLE_FILE, PAGE_FILE):
+        assert file.read_text() == (ROOT / file).read_text()
 
 
 # -- the example and the starter ------------------------------------------------------------

@@ -2,8 +2,12 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from zimun_sync.config import Config, load
 from zimun_sync.errors import ConfigError
@@ -193,6 +197,36 @@ def test_a_connectors_own_settings_are_told_alike(problems: Problems, crm: None)
     ]
 
 
+def test_a_kind_of_value_that_only_a_connector_has(problems: Problems, crm: None) -> None:
+    (line,) = problems(f"{GOOD}sinks:\n  a: {{type: test-crm, api_key: k, since: 2026-13-01}}\n")
+
+    assert line.startswith(f"{FILE}:6: sinks.a.since: should be a valid date")
+
+
+def test_a_value_of_no_alternative_is_told_once_with_all_of_them(
+    problems: Problems, crm: None
+) -> None:
+    assert problems(f"{GOOD}sinks:\n  a: {{type: test-crm, api_key: k, size: big}}\n") == [
+        f"{FILE}:6: sinks.a.size: should be a whole number or should be 'auto' (it is 'big')"
+    ]
+
+
+def test_a_section_that_is_one_of_two_choices_is_placed(problems: Problems, crm: None) -> None:
+    text = f"{GOOD}sinks:\n  a: {{type: test-crm, api_key: k, tags: {{\n    names: 5}}}}\n"
+
+    assert f"{FILE}:7: sinks.a.tags.names: should be a list, such as [a, b] (it is 5)" in problems(
+        text
+    )
+
+
+def test_an_item_of_a_list_that_came_as_json_is_placed(problems: Problems, crm: None) -> None:
+    text = f"{GOOD}sinks:\n  a: {{type: test-crm, api_key: k, lists: '[\"x\", 5]'}}\n"
+
+    assert problems(text) == [
+        f"{FILE}:6: sinks.a.lists[1]: should be text; put it in quotes (it is 5)"
+    ]
+
+
 # -- all at once ----------------------------------------------------------------------------
 
 
@@ -219,6 +253,31 @@ def test_messages_speak_of_settings_and_not_of_pydantic(problems: Problems, crm:
 
     for word in ("pydantic", "Input", "validation", "type=", "http"):
         assert word not in told
+
+
+def _mappings(values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    known = ["main", "type", "paths", "staff", "streams", "fields", "client_id", "page_size_file"]
+    return st.dictionaries(st.sampled_from(known) | st.text(max_size=4), values, max_size=4)
+
+
+_SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+_VALUES = st.recursive(_SCALARS, lambda inner: st.lists(inner) | _mappings(inner), max_leaves=6)
+_SECTIONS = _mappings(_VALUES | _mappings(_VALUES) | st.just({"type": "csv"}))
+
+
+@given(
+    st.dictionaries(st.sampled_from(["state", "sources", "sinks", "sync", "log", "x"]), _SECTIONS)
+)
+def test_any_structure_loads_or_is_refused(
+    tmp_path_factory: pytest.TempPathFactory, values: dict[str, Any]
+) -> None:
+    file = tmp_path_factory.getbasetemp() / "any-structure.yaml"
+    file.write_text(yaml.safe_dump(values, allow_unicode=True), encoding="utf-8")
+
+    with pytest.raises(ConfigError) as caught:
+        load(file, {})
+
+    assert caught.value.message.startswith((str(file), "The configuration has"))
 
 
 # -- files that are no configuration --------------------------------------------------------

@@ -35,7 +35,7 @@ class CsvHarness:
         return connector.build(settings, self.folder)
 
     def rows(self, stream: Stream, /) -> dict[tuple[str, str], Mapping[str, Any]]:
-        found = {}
+        found: dict[tuple[str, str], Mapping[str, Any]] = {}
         for row in self._read(stream):
             place = (row["_source"], row[stream.key])
             assert place not in found, f"{place} is there twice"
@@ -51,7 +51,9 @@ class CsvHarness:
         delimiter = self.settings.get("delimiter", ",")
         with path.open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file, delimiter=delimiter, strict=True):
-                yield {column.name: self._value(column, row[column.name]) for column in stream.columns}
+                yield {
+                    column.name: self._value(column, row[column.name]) for column in stream.columns
+                }
 
     def _value(self, column: Column, cell: str) -> Any:
         if column.type is ColumnType.TEXT:
@@ -80,5 +82,7 @@ class TestCsvContractOtherSpelling(TestCsvContract):
 
 def _without_null(stream: Stream, name: str, value: Any) -> Any:
     """Python's `csv` module tells no NULL from an empty text; `test_csv_null` does."""
-    is_text = any(column.name == name and column.type is ColumnType.TEXT for column in stream.columns)
+    is_text = any(
+        column.name == name and column.type is ColumnType.TEXT for column in stream.columns
+    )
     return "" if value is None and is_text else value

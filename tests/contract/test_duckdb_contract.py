@@ -3,7 +3,7 @@ from pathlib import Path
 import duckdb
 
 from zimun_connectors.duckdb import DuckdbSettings, connector
-from zimun_sync.model import ColumnType, Stream
+from zimun_sync.model import Stream
 from zimun_sync.sinks import Sink
 from zimun_sync.testing import SinkContract, SinkHarness
 from zimun_sync.testing.harness import Content

@@ -54,6 +54,10 @@ class Bench:
         sink.open(self.context())
         return sink
 
+    def close(self) -> None:
+        for sink in self.sinks:
+            sink.close()
+
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """The answer an analyst gets who opens the views now."""
         return query(self.views, sql)
@@ -69,8 +73,7 @@ def query(database: Path, sql: str) -> list[tuple[Any, ...]]:
 def bench(tmp_path: Path) -> Iterator[Bench]:
     bench = Bench(tmp_path)
     yield bench
-    for sink in bench.sinks:
-        sink.close()
+    bench.close()
 
 
 @pytest.fixture

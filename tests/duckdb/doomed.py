@@ -76,7 +76,8 @@ def main(folder: Path, step: int) -> None:
     sink.open(context())
     for batch in batches():
         sink.write(batch)
-        print("written", flush=True)
+        sys.stdout.write("written\n")
+        sys.stdout.flush()
     sink.close()
 
 

@@ -20,4 +20,6 @@ def wait() -> None:
 threading.Thread(target=wait, daemon=True).start()
 with duckdb.connect(sys.argv[1], read_only=True) as reader:
     while not stop.is_set():
-        print(*reader.execute(sys.argv[2]).fetchall()[0], flush=True)
+        answer = reader.execute(sys.argv[2]).fetchall()[0]
+        sys.stdout.write(" ".join(map(str, answer)) + "\n")
+        sys.stdout.flush()

@@ -1,15 +1,20 @@
-"""The law of publishing: whichever two files a reader opens in time, it sees one instant.
+"""The laws of publishing, tried on everything that a random history ever published.
 
-A reader opens the snapshot and, less than `GRACE` later, the delta. The law is tried on every
-such pair of a random history: copies of the two files are put where the real views look.
+Whichever two files a reader opens in time, it sees one instant: it opens the snapshot and,
+less than `GRACE` later, the delta. Copies of every such pair are put where the real views look.
+
+Whichever versions of one file a reader mixes, it sees the former: DuckDB 2.0 opens a file
+twice, and takes the header from the first time.
 """
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,18 +24,25 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from zimun_connectors.duckdb import files, publish
+from zimun_sync.errors import SinkUnavailable
 from zimun_sync.testing import delete, make_batch, upsert
 
 if TYPE_CHECKING:
     from tests.duckdb.conftest import Bench
 
 Content = dict[str, str]
+#: What DuckDB reads of a file when it opens it for the first time.
+HEADER = 12_288
+
 CONTENT = "SELECT appointment_id, notes FROM appointments"
 
 
 @dataclass(frozen=True)
 class Step:
-    """Some seconds pass, some records change (None: deleted), then perhaps a new process."""
+    """Some seconds pass, some records change (None: deleted), then perhaps a new process.
+
+    "fail" is a full disk between the checkpoint and the renaming of either file.
+    """
 
     seconds: int
     changes: dict[int, int | None]
@@ -42,9 +54,9 @@ STEPS = st.lists(
     st.builds(
         Step,
         seconds=st.sampled_from([0, 1, 4, 6, 10, 25]),
-        changes=st.dictionaries(st.integers(0, 6), st.none() | st.integers(0, 9), max_size=5),
+        changes=st.dictionaries(st.integers(0, 6), st.none() | st.integers(0, 9), max_size=7),
         more=st.booleans(),
-        then=st.sampled_from(["go on", "go on", "go on", "close and open", "crash and open"]),
+        then=st.sampled_from(["go on", "go on", "go on", "close", "crash", "fail"]),
     ),
     min_size=1,
     max_size=9,
@@ -78,22 +90,27 @@ class History:
     published: list[Published] = field(default_factory=list)
     seen: int = 0
     seq: int = 0
+    failing: bool = False
 
     def follow(self, steps: list[Step]) -> None:
         sink = self.bench.opened(reader_root=self.mount)
+        sink.write(self._batch(Step(0, dict.fromkeys(range(100, 116), 0), more=False, then="")))
+        self.bench.clock.advance(publish.GRACE)
         for step in steps:
             self.bench.clock.advance(timedelta(seconds=step.seconds))
-            if step.changes:
-                sink.write(self._batch(step))
+            self.failing = step.then == "fail"
+            with suppress(SinkUnavailable):
+                if step.changes:
+                    sink.write(self._batch(step))
+                    self.seen = self.published[-1].newest
+            self.failing = False
+            if step.then == "close":
+                sink.close()
+            if step.then == "crash":
+                sink._release()
+            if step.then != "go on":
+                sink.open(self.bench.context())
                 self.seen = self.published[-1].newest
-            match step.then:
-                case "close and open":
-                    sink.close()
-                    sink.open(self.bench.context())
-                case "crash and open":
-                    sink._release()
-                    sink.open(self.bench.context())
-            self.seen = self.published[-1].newest
         sink.close()
 
     def _batch(self, step: Step) -> Any:
@@ -117,6 +134,8 @@ class History:
         def spy(path: Path, *rest: Any) -> Iterator[Path]:
             with replacing(path, *rest) as new:
                 yield new
+                if self.failing:
+                    raise OSError(errno.ENOSPC, "No space left on device", str(path))
             self._keep()
 
         with pytest.MonkeyPatch.context() as patch:
@@ -127,7 +146,7 @@ class History:
     def _keep(self) -> None:
         now = [self.bench.data / "snapshot.duckdb", self.bench.data / "delta.duckdb"]
         if not all(path.exists() for path in now):
-            return
+            return  # the very first one of the two
         kept = [self.bench.folder / f"{path.stem}-{len(self.published)}" for path in now]
         for path, copy in zip(now, kept, strict=True):
             os.link(path, copy)
@@ -161,6 +180,18 @@ class History:
         assert len(rows) == len(dict(rows)), "a record appears twice"
         return dict(rows)
 
+    def replaced(self) -> Iterator[tuple[Path, Path]]:
+        """Each version of a file with the one that took its place."""
+        for former, later in pairwise(self.published):
+            for old, new in ((former.snapshot, later.snapshot), (former.delta, later.delta)):
+                if not old.samefile(new):
+                    yield old, new
+
+
+def _read_file(path: Path) -> list[tuple[Any, ...]]:
+    with duckdb.connect(path, read_only=True) as reader:
+        return reader.execute("FROM appointments ORDER BY ALL").fetchall()
+
 
 @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=STEPS)
@@ -176,3 +207,18 @@ def test_any_two_files_a_reader_can_hold_tell_the_truth(bench: "Bench", steps: l
                 assert history.read(reader, first, later) in possible
             last = history.published[-1]
             assert history.read(reader, last, last) == history.contents[-1]
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@given(steps=STEPS)
+def test_a_reader_caught_by_the_renaming_sees_the_former_file(
+    bench: "Bench", steps: list[Step]
+) -> None:
+    with tempfile.TemporaryDirectory(dir=bench.folder) as folder:
+        history = History(type(bench)(Path(folder)), Path(folder, "mount"))
+        with history.recorded():
+            history.follow(steps)
+        mixed = Path(folder, "mixed.duckdb")
+        for old, new in history.replaced():
+            mixed.write_bytes(old.read_bytes()[:HEADER] + new.read_bytes()[HEADER:])
+            assert _read_file(mixed) == _read_file(old)

@@ -149,31 +149,34 @@ def _ask(
 
 
 @pytest.fixture
-def open_folder() -> Iterator[Path]:
-    """A folder that every user may enter, which pytest's are not."""
+def open_bench(bench: "Bench") -> Iterator["Bench"]:
+    """In a folder that every user may enter, which pytest's are not."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
-        yield Path(folder)
+        other = type(bench)(Path(folder))
+        yield other
+        other.close()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can read as another user")
-@pytest.mark.parametrize("publishing", [{"mode": "0644"}, {"mode": "0640", "group": "GROUP"}])
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can read as another user")
+
+
+@root_only
+@pytest.mark.parametrize("by_group", [False, True], ids=["everyone", "a group"])
 def test_another_user_reads_what_is_published_and_nothing_else(
-    bench: "Bench", open_folder: Path, publishing: dict[str, str]
+    open_bench: "Bench", by_group: bool
 ) -> None:
     group = grp.getgrgid(pwd.getpwnam("nobody").pw_gid).gr_name
-    setting = {name: value.replace("GROUP", group) for name, value in publishing.items()}
-    sink = bench.moved(open_folder).opened(publish=setting)
-    sink.write(_write(1))
-    answer = _ask(bench.views, user="nobody")
+    setting = {"mode": "0640", "group": group} if by_group else {"mode": "0644"}
+    open_bench.opened(publish=setting).write(_write(1))
+    answer = _ask(open_bench.views, user="nobody")
     assert (answer.stdout.split(), answer.stderr) == (["1", "1", str(RECORDS + 1)], "")
-    state = bench.data / "private" / "state.duckdb"
+    state = open_bench.data / "private" / "state.duckdb"
     assert "Permission denied" in _ask(state, user="nobody").stderr
     assert state.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can read as another user")
-def test_by_default_others_read_nothing(bench: "Bench", open_folder: Path) -> None:
-    bench = bench.moved(open_folder)
-    sink = bench.opened()
-    assert "Permission denied" in _ask(bench.views, user="nobody").stderr
+@root_only
+def test_by_default_others_read_nothing(open_bench: "Bench") -> None:
+    open_bench.opened()
+    assert "Permission denied" in _ask(open_bench.views, user="nobody").stderr

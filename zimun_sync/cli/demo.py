@@ -37,7 +37,8 @@ SELECT l.name AS location, count(*) AS bookings,
        count(*) FILTER (a.status = 'cancelled') AS cancelled,
        count(*) FILTER (a.status = 'no_show') AS no_shows,
        round(sum(a.duration_minutes) / 60)::INT AS hours,
-       sum(a.price_amount)::DECIMAL(18, 2) AS revenue, any_value(a.price_currency) AS currency
+       sum(a.price_amount)::DECIMAL(18, 2) AS revenue,
+       any_value(a.price_currency) AS currency
 FROM appointments a JOIN locations l USING (_source, location_id)
 GROUP BY l.name ORDER BY l.name"""
 
@@ -144,5 +145,7 @@ def _show_files(console: Console, folder: Path) -> None:
         "state.db": "checkpoints and the change feed",
         "zimun-sync.yaml": "the configuration",
     }
+    table = Table(box=None, show_header=False, pad_edge=False)
     for name, note in notes.items():
-        console.print(f"  {folder / name}", note, sep="  ", style="", markup=False)
+        table.add_row(f"  {folder / name}", note)
+    console.print(table)

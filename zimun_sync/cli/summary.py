@@ -21,8 +21,10 @@ _STYLES = {
 def print_report(console: Console, report: SyncReport, seconds: float) -> None:
     """Both tables, then every reason, then the status."""
     console.print(_runs_table(report.runs))
+    console.print()
     if report.sinks:
         console.print(_sinks_table(report.sinks))
+        console.print()
     for run in report.runs:
         if run.error:
             console.print(_trouble(f"{run.source}/{run.stream}", run.error, run.hint or ""))

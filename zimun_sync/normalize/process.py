@@ -9,6 +9,7 @@ outlives its parent, however that ends.
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import IO, NamedTuple, Self
 
@@ -74,6 +75,11 @@ class NormalizerProcess:
             raise ProcessEnded
         return self._decode(answer)
 
+    def kill(self) -> None:
+        """End the child and wait for its end."""
+        self._child.kill()
+        self._child.wait()
+
     def __enter__(self) -> Self:
         return self
 
@@ -83,8 +89,11 @@ class NormalizerProcess:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._child.kill()
-        self._child.communicate()
+        self.kill()
+        for pipe in (self._child.stdin, self._child.stdout):
+            if pipe is not None:
+                with suppress(BrokenPipeError):
+                    pipe.close()
 
 
 def _send(stream: IO[bytes], frame: bytes) -> None:

@@ -19,6 +19,10 @@ class Normalizing:
     Args:
         setup: what the normalizer is made of.
         emit: told when the process was lost and its work is done here.
+
+    Attributes:
+        normalizer: the one in this process.
+        process: the other process, while there is one.
     """
 
     def __init__(self, setup: Setup, emit: Emit) -> None:
@@ -26,7 +30,7 @@ class Normalizing:
         self._setup = setup
         self._emit = emit
         self._stack = ExitStack()
-        self._process: NormalizerProcess | None = None
+        self.process: NormalizerProcess | None = None
         self._records = 0
 
     def __call__(self, page: Page) -> Items:
@@ -34,13 +38,13 @@ class Normalizing:
         items = [bytes(item) for item in page.items]
         before, self._records = self._records, self._records + len(items)
         if before < LONG_LISTING <= self._records and page.next_page_token is not None:
-            self._process = self._stack.enter_context(NormalizerProcess(self._setup))
-        if self._process is None:
+            self.process = self._stack.enter_context(NormalizerProcess(self._setup))
+        if self.process is None:
             return normalize_items(items, self.normalizer)
         try:
-            return self._process.normalize(items)
+            return self.process.normalize(items)
         except ProcessEnded:
-            self._process = None
+            self.process = None
             self._emit(NormalizerProcessEnded(self._setup.stream))
             return normalize_items(items, self.normalizer)
 

@@ -28,8 +28,9 @@ def replacing(path: Path, access: PublishSettings) -> Iterator[BinaryIO]:
     """
     new = path.with_name(f".{path.name}.new")
     try:
-        with new.open("wb", buffering=0) as file:
+        with new.open("wb") as file:
             yield file
+            file.flush()
             access.grant(new)
             os.fsync(file.fileno())
         new.replace(path)

@@ -1,4 +1,4 @@
-"""The `csv` connector: one file a stream, for spreadsheets, scripts and the owner's peace of mind."""
+"""The `csv` connector: one file a stream, for spreadsheets and scripts."""
 
 from pathlib import Path
 

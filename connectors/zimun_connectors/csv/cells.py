@@ -6,6 +6,7 @@ cell without quotes, so the two stay apart.
 
 import re
 from decimal import Decimal
+from functools import cache
 
 import msgspec
 import pyarrow as pa
@@ -16,7 +17,9 @@ from zimun_sync.model import Column, ColumnType
 
 #: Characters that begin a formula in some spreadsheet: the four of ASCII and what Unicode's
 #: compatibility forms fold to them.
-TRIGGERS = "=+-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u207a\u208a\u207c\u208c\ufb29\u2a75\u2a76"
+TRIGGERS = (
+    "=+-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u207a\u208a\u207c\u208c\ufb29\u2a75\u2a76"
+)
 
 #: What a spreadsheet may skip before a formula: ASCII controls, every kind of space, and
 #: characters without width.
@@ -30,9 +33,6 @@ GUARDED = f"^(?:[{SKIPPED}]*[{re.escape(TRIGGERS)}]|['\t\r\n])"
 
 #: An E.164 number, which a spreadsheet takes for a number and every other reader for what it is.
 PHONE = r"^\+[1-9][0-9]{6,14}$"
-
-#: First bytes that make a text neither a formula nor in need of a closer look.
-_HARMLESS = pa.array([bytes([byte]) for byte in range(0x21, 0x7F) if chr(byte) not in "=+-@'"])
 
 _MICROS = 1_000_000
 
@@ -51,23 +51,24 @@ def cells(column: Column, values: pa.Array, spelling: Format) -> pa.Array:
     match column.type:
         case ColumnType.TEXT:
             guarded = values if column.name in spelling.unguarded else guard(values)
-            return quote(guarded, spelling.delimiter)
+            found = quote(guarded, spelling.delimiter)
         case ColumnType.JSON:
-            return quote(_compact(values), spelling.delimiter)
+            found = quote(_compact(values), spelling.delimiter)
         case ColumnType.DECIMAL:
-            return pc.replace_substring(_plain(values), ".", spelling.decimal_separator)
+            found = pc.replace_substring(_plain(values), ".", spelling.decimal_separator)
         case ColumnType.INSTANT:
-            return _clock(values, zone="Z", excel=spelling.wall_clock)
+            found = _clock(values, zone="Z", excel=spelling.wall_clock)
         case ColumnType.LOCAL_TIME:
-            return _clock(values, zone="", excel=spelling.wall_clock)
+            found = _clock(values, zone="", excel=spelling.wall_clock)
         case _:
-            return values.cast(pa.string())
+            found = values.cast(pa.string())
+    return found
 
 
 def guard(texts: pa.Array) -> pa.Array:
     """Texts with an apostrophe before those that a spreadsheet might run."""
     first = pc.binary_slice(texts.cast(pa.binary()), 0, 1)
-    doubtful = pc.and_not(pc.is_valid(texts), pc.is_in(first, value_set=_HARMLESS))
+    doubtful = pc.and_not(pc.is_valid(texts), pc.is_in(first, value_set=_harmless()))
     if not pc.any(doubtful).as_py():
         return texts
     looked_at = pc.if_else(doubtful, texts, "")
@@ -75,6 +76,15 @@ def guard(texts: pa.Array) -> pa.Array:
         pc.match_substring_regex(looked_at, GUARDED), pc.match_substring_regex(looked_at, PHONE)
     )
     return pc.if_else(risky, pc.binary_join_element_wise("'", texts, ""), texts)
+
+
+@cache
+def _harmless() -> pa.Array:
+    """First bytes that make a text neither a formula nor in need of a closer look.
+
+    Made when first needed: Arrow's first array brings in pandas where that is installed.
+    """
+    return pa.array([bytes([byte]) for byte in range(0x21, 0x7F) if chr(byte) not in "=+-@'"])
 
 
 def unguard(texts: pa.Array) -> pa.Array:
@@ -106,7 +116,9 @@ def _compact(documents: pa.Array) -> pa.Array:
     if not _holds(documents, b": ", b", ", b"\n", b"\t", b"[ ", b"{ "):
         return documents
     texts = documents.to_pylist()
-    compact = [t if t is None else msgspec.json.format(t.encode(), indent=-1).decode() for t in texts]
+    compact = [
+        t if t is None else msgspec.json.format(t.encode(), indent=-1).decode() for t in texts
+    ]
     return pa.array(compact, pa.string())
 
 

@@ -1,7 +1,7 @@
 """Files to which every change is appended, one a day and stream."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -9,11 +9,11 @@ from pathlib import Path
 from zimun_connectors.common.access import PublishSettings
 from zimun_connectors.csv import log
 from zimun_connectors.csv.format import Format, column_names
-from zimun_connectors.csv.rows import OPERATION, lines, payload, rows
+from zimun_connectors.csv.rows import OPERATION, lines, payload, rows, slices
+from zimun_connectors.csv.table import News
 from zimun_connectors.csv.zones import Zones
 from zimun_sync.errors import SinkBroken
 from zimun_sync.model import Stream
-from zimun_sync.sinks import StoredChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,26 +92,28 @@ class ChangeFiles:
     def _forget(self, name: str) -> None:
         self._db.execute("DELETE FROM change_file WHERE name = ?", (name,))
 
-    def append(
-        self, stream: Stream, source: str, changes: Sequence[StoredChange], day: date, zones: Zones
-    ) -> ChangeFile:
+    def append(self, stream: Stream, news: News, day: date, zones: Zones) -> ChangeFile:
         """Add the changes to the day's file, durably; only `record` makes them count."""
-        columns = (OPERATION, *stream.columns)
         file = self._file_of(stream, day)
-        spelled = lines(rows(stream, source, changes), columns, self._spelling, zones)
-        header = self._spelling.header([OPERATION.name, *column_names(stream)])
-        parts = [payload(spelled)] if file.size else [header, payload(spelled)]
         path = self._folder / file.name
-        size = log.append(path, file.size, parts)
+        size = log.append(path, file.size, self._parts(stream, news, zones, is_new=not file.size))
         if not file.size:
             self._access.grant(path)
         return ChangeFile(file.name, size)
 
+    def _parts(
+        self, stream: Stream, news: News, zones: Zones, *, is_new: bool
+    ) -> Iterator[bytes | memoryview]:
+        if is_new:
+            yield self._spelling.header([OPERATION.name, *column_names(stream)])
+        columns = (OPERATION, *stream.columns)
+        for part in slices(news.changes):
+            batch = rows(stream, news.source, part)
+            yield payload(lines(batch, columns, self._spelling, zones))
+
     def record(self, file: ChangeFile) -> None:
         """Make appended changes count, within the caller's transaction."""
-        self._db.execute(
-            "UPDATE change_file SET size = ? WHERE name = ?", (file.size, file.name)
-        )
+        self._db.execute("UPDATE change_file SET size = ? WHERE name = ?", (file.size, file.name))
 
     def _file_of(self, stream: Stream, day: date) -> ChangeFile:
         """The file to append to: another one after the spelling or the columns changed."""
@@ -131,5 +133,7 @@ class ChangeFiles:
     def _begin(self, name: str, day: date, form: str) -> ChangeFile:
         """Record a new file before it exists, so that whatever a crash leaves of it is cut off."""
         self._remove_old(day)
-        self._db.execute("INSERT INTO change_file VALUES (?, ?, ?, 0)", (name, day.isoformat(), form))
+        self._db.execute(
+            "INSERT INTO change_file VALUES (?, ?, ?, 0)", (name, day.isoformat(), form)
+        )
         return ChangeFile(name, 0)

@@ -46,5 +46,5 @@ def _from_sqlite(path: Path, error: sqlite3.DatabaseError) -> Exception:
             "another path: a new sink is filled from the store.",
         )
     if code == sqlite3.SQLITE_IOERR:
-        return SinkUnavailable(message, hint="Check the disk and its mount.")
+        return SinkUnavailable(message, hint="Check the disk, its mount and its free space.")
     return error

@@ -1,6 +1,7 @@
 """Where each record's current line lies in its stream's log."""
 
 import sqlite3
+from array import array
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -10,6 +11,9 @@ from zimun_connectors.csv.log import Stretch
 
 #: Key, sequence, content hash, start and length of a record's line; length 0: deleted.
 Entry = tuple[str, int, str, int, int]
+
+#: Source, key, start and length of a line that moves.
+Place = tuple[str, str, int, int]
 
 _PAGE = 10_000
 
@@ -33,44 +37,56 @@ class Index:
             FROM json_each(?) AS j CROSS JOIN record AS r
             WHERE r.log = ? AND r.source = ? AND r.key = j.value
         """
-        (found,) = self._db.execute(select, (_json(keys), self._log, source)).fetchone()
+        given = _json(sorted(keys))
+        (found,) = self._db.execute(select, (given, self._log, source)).fetchone()
         return {key: (seq, digest) for key, seq, digest in msgspec.json.decode(found)}
 
-    def put(self, source: str, entries: Sequence[Entry]) -> None:
-        """Record new lines; those they replace are dead. SQLite likes keys in order best."""
-        given, place = _json(sorted(entries)), (self._log, source)
+    def bury(self, source: str, keys: Sequence[str]) -> None:
+        """Record that the present lines of these keys are dead."""
         self._db.execute(
             """
             INSERT INTO dead SELECT r.log, r.start, r.length
             FROM json_each(?) AS j CROSS JOIN record AS r
-            WHERE r.log = ? AND r.source = ? AND r.key = j.value ->> 0 AND r.length > 0
+            WHERE r.log = ? AND r.source = ? AND r.key = j.value AND r.length > 0
             """,
-            (given, *place),
+            (_json(keys), self._log, source),
         )
+
+    def put(self, source: str, entries: Sequence[Entry]) -> None:
+        """Record where lines lie. In order, for a B-tree takes that best."""
         self._db.execute(
             """
             INSERT OR REPLACE INTO record
             SELECT ?, ?, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4
             FROM json_each(?)
             """,
-            (*place, given),
+            (self._log, source, _json(sorted(entries))),
         )
 
-    def move(self, places: Sequence[tuple[str, str, int, int]]) -> None:
-        """Record where lines lie now: source, key, start and length of each."""
+    def move(self, places: Sequence[Place]) -> None:
+        """Record where lines lie now."""
         self._db.execute(
             """
-            UPDATE record SET start = j.value ->> 2, length = j.value ->> 3
-            FROM json_each(?) AS j
-            WHERE log = ? AND source = j.value ->> 0 AND key = j.value ->> 1
+            INSERT OR REPLACE INTO record
+            SELECT r.log, r.source, r.key, r.seq, r.hash, j.value ->> 2, j.value ->> 3
+            FROM json_each(?) AS j CROSS JOIN record AS r
+            WHERE r.log = ? AND r.source = j.value ->> 0 AND r.key = j.value ->> 1
             """,
-            (_json(places), self._log),
+            (_json(sorted(places)), self._log),
         )
 
     def dead(self) -> Iterator[Stretch]:
-        """Stretches of the log that do not count, in order."""
+        """Stretches of the log that do not count, in order.
+
+        All are read before this returns: Arrow goes through them in a thread of its own, which
+        must not share the database with ours.
+        """
+        starts, lengths = array("q"), array("q")
         select = "SELECT start, length FROM dead WHERE log = ? ORDER BY start"
-        yield from self._db.execute(select, (self._log,))
+        for start, length in self._db.execute(select, (self._log,)):
+            starts.append(start)
+            lengths.append(length)
+        return zip(starts, lengths, strict=True)
 
     def dead_size(self) -> int:
         """Bytes of the log that do not count."""

@@ -11,26 +11,20 @@ _CHUNK = 1 << 20
 Stretch = tuple[int, int]
 
 
-def append(path: Path, size: int, parts: Iterable[bytes]) -> int:
+def append(path: Path, size: int, parts: Iterable[bytes | memoryview]) -> int:
     """Write the parts at that position, durably, and cut off whatever stood there.
 
     Returns:
         The file's new size. Until the caller has recorded it, the parts do not count.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "r+b", buffering=0) as file:  # noqa: PTH123 - an open descriptor
+    with open(descriptor, "r+b") as file:  # noqa: PTH123 - an open descriptor
         file.truncate(size)
         file.seek(size)
-        for part in parts:
-            _write_all(file, part)
-        os.fsync(file.fileno())
+        file.writelines(parts)
+        file.flush()
+        os.fsync(descriptor)
         return file.tell()
-
-
-def _write_all(file: RawIOBase, part: bytes) -> None:
-    view = memoryview(part)
-    while view:
-        view = view[file.write(view) or 0 :]
 
 
 def gaps(dead: Iterable[Stretch], size: int) -> Iterator[Stretch]:

@@ -74,8 +74,7 @@ class Publisher:
         table.rewrite_if_worth_it()
         with replacing(self.path(table), self._access) as file:
             file.write(self._spelling.header(column_names(table.stream)))
-            for piece in self._body(table, tables):
-                file.write(piece)
+            file.writelines(self._body(table, tables))
             size = file.tell()
         table.published(size, self._form(table))
 

@@ -15,6 +15,9 @@ from zimun_sync.sinks import StoredChange
 
 _BLOCK = 1 << 20
 
+#: Rows held as Arrow at a time: memory stays flat however large a batch is.
+_SLICE = 2_000
+
 #: The first column in files of changes.
 OPERATION = Column("_op", ColumnType.TEXT, "upsert or delete.")
 
@@ -33,6 +36,11 @@ _NUMBERS = {
 }
 
 
+def slices(changes: Sequence[StoredChange]) -> Iterator[Sequence[StoredChange]]:
+    """The changes in parts of a size that Arrow takes well."""
+    return (changes[start : start + _SLICE] for start in range(0, len(changes), _SLICE))
+
+
 def rows(stream: Stream, source: str, changes: Sequence[StoredChange]) -> pa.RecordBatch:
     """One row a change, `_op` first; a deletion has its key and lineage only."""
     key = next(i for i, column in enumerate(stream.content) if column.name == stream.key)
@@ -48,7 +56,9 @@ def rows(stream: Stream, source: str, changes: Sequence[StoredChange]) -> pa.Rec
         [change.run_id for change in changes],
         [change.observed_at for change in changes],
     )
-    operations = pa.array(["delete" if change.row is None else "upsert" for change in changes], pa.string())
+    operations = pa.array(
+        ["delete" if change.row is None else "upsert" for change in changes], pa.string()
+    )
     arrays = [
         _array(column, values)
         for column, values in zip(stream.columns, (*content, *lineage), strict=True)

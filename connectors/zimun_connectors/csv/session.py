@@ -8,7 +8,7 @@ from zimun_connectors.csv.changes import ChangeFile, ChangeFiles
 from zimun_connectors.csv.config import CsvSettings
 from zimun_connectors.csv.publish import Publisher, zones_of
 from zimun_connectors.csv.state import State
-from zimun_connectors.csv.table import Table
+from zimun_connectors.csv.table import News, Table
 from zimun_connectors.csv.zones import Zones
 from zimun_sync.model import STREAMS, Stream
 from zimun_sync.sinks import StoredChange
@@ -77,20 +77,18 @@ class Session:
         """
         table = self.table(stream)
         news = table.news(source, changes)
-        entries = table.append(source, news) if news else []
-        appended = self._append_changes(stream, source, news)
+        entries = table.append(news) if news.changes else []
+        appended = self._append_changes(stream, news)
         with self.state.transaction():
-            extent = table.record(source, entries) if entries else table.extent
+            extent = table.record(news, entries) if entries else table.extent
             if appended and self._changes:
                 self._changes.record(appended)
             self.state.advance(source, stream.name, changes[-1].seq)
         table.extent = extent
-        return len(news)
+        return len(news.changes)
 
-    def _append_changes(
-        self, stream: Stream, source: str, news: Sequence[StoredChange]
-    ) -> ChangeFile | None:
-        if self._changes is None or not news:
+    def _append_changes(self, stream: Stream, news: News) -> ChangeFile | None:
+        if self._changes is None or not news.changes:
             return None
         zones = zones_of(self._tables) if self._wall_clock else Zones()
-        return self._changes.append(stream, source, news, self._today, zones)
+        return self._changes.append(stream, news, self._today, zones)

@@ -15,7 +15,7 @@ from zimun_sync.model import STREAMS, Stream
 from zimun_sync.sinks import Batch, SinkContext, WriteResult
 
 #: Changes written at a time: memory stays flat however large a batch is.
-_PIECE = 20_000
+_PIECE = 50_000
 
 
 class CsvSink:

@@ -13,6 +13,14 @@ from zimun_sync.errors import SinkBroken
 
 _VERSION = 1
 
+_PRAGMAS = (
+    "locking_mode = EXCLUSIVE",
+    "journal_mode = WAL",
+    "synchronous = FULL",
+    "cache_size = -16384",
+    "journal_size_limit = 4194304",
+)
+
 #: `log`: a stream's lines and what readers see of them. `dead`: stretches of a log that no
 #: longer count. `record`: where each record's line lies; `length` 0 and no hash: deleted.
 _SCHEMA = """
@@ -54,7 +62,7 @@ class State:
             raise
 
     def _prepare(self, path: Path) -> None:
-        for pragma in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = FULL"):
+        for pragma in _PRAGMAS:
             self.db.execute(f"PRAGMA {pragma}")
         (version,) = self.db.execute("PRAGMA user_version").fetchone()
         if version > _VERSION:

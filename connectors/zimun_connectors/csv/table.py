@@ -1,7 +1,7 @@
 """One stream of the sink: an append-only log of canonical lines, and an index of what counts."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
 
@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 
 from zimun_connectors.csv import extent, log
 from zimun_connectors.csv.format import CANONICAL, column_names
-from zimun_connectors.csv.index import Entry, Index
-from zimun_connectors.csv.rows import completed, lines, parse, payload, rows
+from zimun_connectors.csv.index import Entry, Index, Place
+from zimun_connectors.csv.rows import completed, lines, parse, payload, rows, slices
 from zimun_connectors.csv.state import State
 from zimun_connectors.csv.zones import Zones
 from zimun_sync.errors import SinkBroken
@@ -20,6 +20,24 @@ from zimun_sync.sinks import StoredChange
 
 #: A log is written anew when this much of it is dead, bytes, and that is more than counts.
 _WORTH_REWRITING = 1 << 20
+
+#: Lines whose new places are recorded at once; many at a time spare a B-tree's pages.
+_MOVES = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Changes that alter a table.
+
+    Args:
+        source: whose they are.
+        changes: the changes, in sequence order.
+        replaced: keys among them that the table knew before.
+    """
+
+    source: str
+    changes: list[StoredChange]
+    replaced: list[str]
 
 
 class Table:
@@ -67,35 +85,50 @@ class Table:
 
     # -- writing -------------------------------------------------------------------------
 
-    def news(self, source: str, changes: Sequence[StoredChange]) -> list[StoredChange]:
+    def news(self, source: str, changes: Sequence[StoredChange]) -> News:
         """Those of the changes that alter what the table holds."""
         known = self._index.known(source, [change.key for change in changes])
-        return [change for change in changes if _is_news(change, known.get(change.key))]
+        news = [change for change in changes if _is_news(change, known.get(change.key))]
+        return News(source, news, [change.key for change in news if change.key in known])
 
-    def append(self, source: str, changes: Sequence[StoredChange]) -> list[Entry]:
+    def append(self, news: News) -> list[Entry]:
         """Add the changes' lines to the log, durably; only `record` makes them count."""
-        upserts = [change for change in changes if change.row is not None]
-        spelled = _spell(self.stream, rows(self.stream, source, upserts))
-        log.append(self.path, self.extent.size, [payload(spelled)])
-        lengths = iter(pc.binary_length(spelled).to_pylist())
-        sizes = [0 if change.row is None else next(lengths) for change in changes]
+        upserts = [change for change in news.changes if change.row is not None]
+        lengths: list[int] = []
+        log.append(self.path, self.extent.size, self._spelled(news.source, upserts, lengths))
+        left = iter(lengths)
+        sizes = [0 if change.row is None else next(left) for change in news.changes]
         starts = accumulate(sizes, initial=self.extent.size)
         return [
             (change.key, change.seq, change.hash, start, size)
-            for change, start, size in zip(changes, starts, sizes, strict=False)
+            for change, start, size in zip(news.changes, starts, sizes, strict=False)
         ]
 
-    def record(self, source: str, entries: Sequence[Entry]) -> extent.Extent:
+    def _spelled(
+        self, source: str, upserts: Sequence[StoredChange], lengths: list[int]
+    ) -> Iterator[memoryview]:
+        """The upserts' lines in parts; the length of each goes to `lengths`."""
+        for part in slices(upserts):
+            spelled = self._spell(rows(self.stream, source, part))
+            lengths += pc.binary_length(spelled).to_pylist()
+            yield payload(spelled)
+
+    def record(self, news: News, entries: Sequence[Entry]) -> extent.Extent:
         """Make appended lines count, within the caller's transaction.
 
         Returns:
             What `extent` is once the transaction is committed.
         """
-        self._index.put(source, entries)
+        if news.replaced:
+            self._index.bury(news.source, news.replaced)
+        self._index.put(news.source, entries)
         size = self.extent.size + sum(length for *_, length in entries)
         grown = replace(self.extent, size=size, version=self.extent.version + 1)
         extent.save(self._state.db, grown)
         return grown
+
+    def _spell(self, batch: pa.RecordBatch) -> pa.Array:
+        return lines(batch, self.stream.columns, CANONICAL, Zones())
 
     def published(self, size: int, spelled_as: str) -> None:
         """Record that readers see the present version."""
@@ -129,22 +162,27 @@ class Table:
         former.unlink(missing_ok=True)
 
     def _moved(self) -> Iterator[memoryview]:
-        position = 0
+        """The lines that count, spelled anew; the index learns where each will lie."""
+        position, places = 0, list[Place]()
         for batch in self.rows():
-            spelled = _spell(self.stream, batch)
+            spelled = self._spell(batch)
             sizes = pc.binary_length(spelled).to_pylist()
-            starts = accumulate(sizes, initial=position)
             owners = (batch.column(name).to_pylist() for name in ("_source", self.stream.key))
-            self._index.move(list(zip(*owners, starts, sizes, strict=False)))
-            yield payload(spelled)
+            places += zip(*owners, accumulate(sizes, initial=position), sizes, strict=False)
             position += sum(sizes)
+            if len(places) > _MOVES:
+                self._index.move(places)
+                places.clear()
+            yield payload(spelled)
+        self._index.move(places)
 
     # -- reading -------------------------------------------------------------------------
 
     def live(self) -> Iterator[bytes]:
         """The lines that count, as canonical bytes in pieces of no particular border."""
-        if self.extent.size:
-            yield from log.read(self.path, log.gaps(self._index.dead(), self.extent.size))
+        if not self.extent.size:
+            return iter(())
+        return log.read(self.path, log.gaps(self._index.dead(), self.extent.size))
 
     def rows(self) -> Iterator[pa.RecordBatch]:
         """The rows that count; columns the log does not have yet are NULL."""
@@ -165,8 +203,3 @@ def _is_news(change: StoredChange, known: tuple[int, str] | None) -> bool:
     """Whether the change comes after what is known, and differs from it."""
     seq, digest = known or (-1, "")
     return change.seq > seq and change.hash != digest
-
-
-def _spell(stream: Stream, batch: pa.RecordBatch) -> pa.Array:
-    return lines(batch, stream.columns, CANONICAL, Zones())
-

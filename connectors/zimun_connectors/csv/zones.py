@@ -1,9 +1,12 @@
 """In which zone a record's times are shown: its location's, else its organization's."""
 
 from collections.abc import Callable, Iterable, Mapping
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from zimun_sync.errors import SinkBroken
 
 #: Turns instants of one batch into wall clocks.
 Clocks = Callable[[pa.Array], pa.Array]
@@ -39,7 +42,9 @@ class Zones:
         """
         zones = self._zones(batch)
         names = batch.schema.names
-        offset = batch.column("utc_offset_minutes") if "utc_offset_minutes" in names else pa.scalar(0)
+        offset = (
+            batch.column("utc_offset_minutes") if "utc_offset_minutes" in names else pa.scalar(0)
+        )
         shift = pc.multiply(pc.coalesce(offset, pa.scalar(0)), _MINUTE)
 
         def show(instants: pa.Array) -> pa.Array:
@@ -48,14 +53,14 @@ class Zones:
             for zone in pc.unique(zones).drop_null().to_pylist():
                 local = _wall_clock(instants, zone)
                 if local is not None:
-                    shown = pc.if_else(pc.fill_null(pc.equal(zones, zone), False), local, shown)
+                    shown = pc.if_else(pc.is_in(zones, value_set=pa.array([zone])), local, shown)
             return shown
 
         return show
 
     def _zones(self, batch: pa.RecordBatch) -> pa.Array:
         sources = batch.column("_source").to_pylist()
-        found = [None] * len(sources)
+        found: list[str | None] = [None] * len(sources)
         for name in ("timezone", "location_id", "organization_id"):
             if name not in batch.schema.names:
                 continue
@@ -67,8 +72,25 @@ class Zones:
 
 
 def _wall_clock(instants: pa.Array, zone: str) -> pa.Array | None:
-    """The instants on that zone's clocks; None where the zone is not in the time zone database."""
+    """The instants on that zone's clocks; None where there is no such zone.
+
+    Raises:
+        SinkBroken: there is, but this machine does not know it.
+    """
     try:
         return pc.local_timestamp(instants.cast(pa.timestamp("us", zone)))
-    except pa.ArrowInvalid:
-        return None
+    except pa.ArrowInvalid as error:
+        if not _exists(zone):
+            return None
+        raise SinkBroken(
+            f"This machine's time zone database does not know {zone}: {error}",
+            hint="Install the operating system's `tzdata` package.",
+        ) from error
+
+
+def _exists(zone: str) -> bool:
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        return False
+    return True

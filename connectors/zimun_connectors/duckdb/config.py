@@ -5,26 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-
-class PublishSettings(BaseModel):
-    """Who may read the published files."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    mode: Annotated[str, Field(pattern=r"^0?[0-7]{3}$")] = Field(
-        default="0640",
-        description="Permissions of the published files, octal and quoted. The data folder gets "
-        "the matching search permission.",
-    )
-    group: str | None = Field(
-        default=None,
-        description="Group that owns the published files; the daemon's user has to belong to it.",
-    )
-
-    @property
-    def bits(self) -> int:
-        """The permissions as a number."""
-        return int(self.mode, 8)
+from zimun_connectors.common.access import PublishSettings
 
 
 class DuckdbSettings(BaseModel):

@@ -1,25 +1,40 @@
 """DuckDB's and the operating system's errors as the sink contract's."""
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 
+from zimun_connectors.common.errors import FORBIDDEN_HINT, FULL_HINT, system_error
 from zimun_sync.errors import SinkBroken, SinkUnavailable
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
-_MISPLACED = {errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP}
+_MISPLACED_HINT = "Choose another `path` for the sink."
+_LOCKED_HINT = (
+    "Another program has the private database open: close it there; readers use the other files."
+)
+_OTHER = (SinkUnavailable, "Check the disk and its mount; the files are opened anew next time.")
 
-_FULL_HINT = "Free space on that disk; delivery goes on by itself then."
-_FORBIDDEN_HINT = "Give the daemon's user the right to write there, or choose another path."
+#: DuckDB tells its causes in words only, the operating system's in C's (`strerror`).
+_BY_WORDS: tuple[tuple[str, type[SinkBroken | SinkUnavailable], str], ...] = (
+    ("No space left", SinkUnavailable, FULL_HINT),
+    ("Disk quota exceeded", SinkUnavailable, FULL_HINT),
+    ("File too large", SinkUnavailable, FULL_HINT),
+    ("Permission denied", SinkBroken, FORBIDDEN_HINT),
+    ("Read-only file system", SinkBroken, FORBIDDEN_HINT),
+    ("Is a directory", SinkBroken, _MISPLACED_HINT),
+    ("Not a directory", SinkBroken, _MISPLACED_HINT),
+    ("not a valid DuckDB database", SinkBroken, "That file is something else: move it away."),
+    ("lock on file", SinkUnavailable, _LOCKED_HINT),
+    ("Out of Memory", SinkBroken, "Raise the sink's `memory_limit`."),
+)
 
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
     """Raise what goes wrong in the block as `SinkUnavailable` or `SinkBroken`.
+
+    Errors that are neither the machine's nor another program's doing pass as they are.
 
     Args:
         path: the sink's file, for the message.
@@ -27,44 +42,14 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _from_system(path, error) from error
-    except duckdb.OutOfMemoryException as error:
-        raise SinkBroken(
-            f"{path}: DuckDB needs more memory than the sink allows: {_first_line(error)}",
-            hint="Raise the sink's `memory_limit`.",
-        ) from error
-    except (duckdb.IOException, duckdb.FatalException) as error:
-        raise _from_duckdb(path, error) from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
-
-
-def _from_system(path: Path, error: OSError) -> SinkBroken | SinkUnavailable:
-    where = error.filename or path
-    message = f"{where}: {error.strerror or error}"
-    if error.errno in _FULL:
-        return SinkUnavailable(message, hint=_FULL_HINT)
-    if error.errno in _FORBIDDEN:
-        return SinkBroken(message, hint=_FORBIDDEN_HINT)
-    if error.errno in _MISPLACED:
-        return SinkBroken(message, hint="Choose another `path` for the sink.")
-    return SinkUnavailable(message, hint="Check the disk and its mount.")
-
-
-def _from_duckdb(path: Path, error: Exception) -> SinkBroken | SinkUnavailable:
-    message = f"{path}: {_first_line(error)}"
-    if "No space left" in message or "File too large" in message:
-        return SinkUnavailable(message, hint=_FULL_HINT)
-    if "Permission denied" in message or "Read-only file system" in message:
-        return SinkBroken(message, hint=_FORBIDDEN_HINT)
-    if "not a valid DuckDB database" in message:
-        return SinkBroken(message, hint="That file is something else: move it away.")
-    if "lock on file" in message:
-        return SinkUnavailable(
-            message,
-            hint="Another program has the sink's private database open: close it there. "
-            "Readers open the published files.",
-        )
-    return SinkUnavailable(message, hint="Check the disk; the database is opened anew next time.")
+        raise system_error(path, error) from error
+    except (
+        duckdb.FatalException,
+        duckdb.IOException,
+        duckdb.OutOfMemoryException,
+        duckdb.TransactionException,
+    ) as error:
+        message = str(error).partition("\n")[0]
+        verdicts = ((kind, hint) for words, kind, hint in _BY_WORDS if words in message)
+        kind, hint = next(verdicts, _OTHER)
+        raise kind(f"{path}: {message}", hint=hint) from error

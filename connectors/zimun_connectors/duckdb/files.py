@@ -1,7 +1,14 @@
-"""The sink's files: where they lie, who may read them, and how one is replaced."""
+"""The sink's files: where they lie, and how the published ones are replaced.
 
-import grp
+Each published file is a copy of a private one, made after exactly one checkpoint. DuckDB 2.0
+opens a file twice and takes the header from the first time, so a reader caught by the rename
+pairs the former header with the new blocks. That is the former version, whole: a checkpoint
+leaves alone what the header before it refers to. Only the end of the file, which it may cut
+off, has to be kept.
+"""
+
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,12 +16,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from zimun_connectors.common.access import PublishSettings
+from zimun_connectors.common.files import sync
 from zimun_connectors.duckdb.config import DuckdbSettings
-from zimun_sync.errors import SinkBroken, SinkUnavailable
+from zimun_sync.errors import SinkUnavailable
 
-_OWNER_ONLY_FILE, _OWNER_ONLY_FOLDER = 0o600, 0o700
-_READ_BITS = 0o444
+_OWNER_ONLY = 0o700
+
+#: More than a filesystem would keep inside a directory entry, where nothing can be shared.
 _PROBE_SIZE = 65_536
+
+#: DuckDB's main header and its two database headers.
+_HEADER_SIZE = 3 * 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +46,28 @@ class Layout:
 
     @property
     def snapshot(self) -> Path:
-        """A full database, replaced as a whole."""
+        """Everything up to some write; a copy of `state`."""
         return self.data / "snapshot.duckdb"
 
     @property
     def delta(self) -> Path:
-        """What changed since the snapshot."""
+        """What changed since; a copy of `private_delta`."""
         return self.data / "delta.duckdb"
 
     @property
     def private(self) -> Path:
-        """The owner's folder: the private database and whatever DuckDB puts next to it."""
+        """The owner's folder, with whatever DuckDB puts next to a database."""
         return self.data / "private"
 
     @property
     def state(self) -> Path:
         """The private database."""
         return self.private / "state.duckdb"
+
+    @property
+    def private_delta(self) -> Path:
+        """The delta in the making."""
+        return self.private / "delta.duckdb"
 
     @property
     def lock(self) -> Path:
@@ -65,59 +83,49 @@ class Layout:
         return cls(views, views.with_name(name), root / name)
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
-    """Who may read what is published.
-
-    Args:
-        mode: permission bits of published files.
-        group: group that owns them, or None to leave it.
-    """
-
-    mode: int
-    group: str | None
-
-    def grant(self, path: Path) -> None:
-        """Give a published file or folder its permissions and group."""
-        group = self.resolve()
-        if group is not None:
-            os.chown(path, -1, group)
-        search = (self.mode & _READ_BITS) >> 2
-        path.chmod(self.mode | search | _OWNER_ONLY_FOLDER if path.is_dir() else self.mode)
-
-    def resolve(self) -> int | None:
-        """The group's number, or None to leave it.
-
-        Raises:
-            SinkBroken: this machine has no such group.
-        """
-        if self.group is None:
-            return None
-        try:
-            return grp.getgrnam(self.group).gr_gid
-        except KeyError:
-            raise SinkBroken(
-                f"There is no group {self.group!r} on this machine (publish.group).",
-                hint="Create it, or correct `publish: {group: …}` in the sink's settings.",
-            ) from None
-
-
-def prepare(layout: Layout, access: Access) -> None:
+def prepare(layout: Layout, access: PublishSettings) -> None:
     """Create the sink's folders; idempotent."""
     layout.data.mkdir(parents=True, exist_ok=True)
     access.grant(layout.data)
-    layout.private.mkdir(mode=_OWNER_ONLY_FOLDER, exist_ok=True)
-    layout.private.chmod(_OWNER_ONLY_FOLDER)
+    layout.private.mkdir(mode=_OWNER_ONLY, exist_ok=True)
+    layout.private.chmod(_OWNER_ONLY)
 
 
-def clear_leftovers(layout: Layout) -> None:
-    """Remove what an interrupted process had not published yet."""
+def mend(layout: Layout, access: PublishSettings) -> None:
+    """Finish a publication that was cut short; to be called while no database is open.
+
+    Without it the next copy would be two checkpoints ahead of the published file.
+    """
     for path in layout.private.glob("*.new*"):
-        path.unlink(missing_ok=True)
+        path.unlink()
+    pairs = ((layout.private_delta, layout.delta), (layout.state, layout.snapshot))
+    for private, published in pairs:
+        if private.exists() and published.exists() and _header(private) != _header(published):
+            publish(private, published, layout, access)
+
+
+def _header(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_HEADER_SIZE)
+
+
+def publish(private: Path, published: Path, layout: Layout, access: PublishSettings) -> None:
+    """Let readers see a private file as it is after its latest checkpoint."""
+    with replacing(published, layout, access) as new:
+        copy(private, new)
+        if published.exists():
+            _keep_end(new, published)
+
+
+def _keep_end(new: Path, former: Path) -> None:
+    """Append the part of the former file that lies beyond the new one's end."""
+    with former.open("rb") as source, new.open("ab") as target:
+        source.seek(target.tell())
+        shutil.copyfileobj(source, target)
 
 
 @contextmanager
-def replacing(path: Path, layout: Layout, access: Access) -> Iterator[Path]:
+def replacing(path: Path, layout: Layout, access: PublishSettings) -> Iterator[Path]:
     """A new file that takes `path`'s place when the block ends well, durably.
 
     Yields a path that does not exist yet. Readers see the old file or the new one, whole.
@@ -132,15 +140,6 @@ def replacing(path: Path, layout: Layout, access: Access) -> Iterator[Path]:
     finally:
         for leftover in (new, Path(f"{new}.wal")):
             leftover.unlink(missing_ok=True)
-
-
-def sync(path: Path) -> None:
-    """Flush a file or folder to the disk."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def fingerprint(path: Path) -> str | None:

@@ -1,12 +1,30 @@
 """What has been published, as the private database remembers it, and what has not been yet."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from zimun_connectors.duckdb import sql
 from zimun_connectors.duckdb.state import State
 from zimun_sync.model import Stream, to_micros
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What a delta holds.
+
+    Args:
+        base: it has every change after the write with this stamp,
+        stamp: up to the write with this one.
+        changes: how many there are.
+    """
+
+    base: int
+    stamp: int
+    changes: int
 
 
 class Ledger:
@@ -57,26 +75,32 @@ class Ledger:
         """Rows of all the streams."""
         return int(self._state.rows(sql.count_rows(streams))[0][0])
 
-    def write_delta(self, target: Path, streams: Sequence[Stream], base: int) -> int:
-        """Write a new file with every change since `base`; how many there are."""
-        rows = self._state.rows
-        rows(f"ATTACH {sql.literal(target)} AS delta (STORAGE_VERSION '{sql.DATA_STORAGE}')")
-        try:
+    def read_delta(self, path: Path) -> Delta | None:
+        """What the delta in the making holds; None before the first."""
+        with self._attached(path) as rows:
+            tables = rows("SELECT 1 FROM duckdb_tables() WHERE database_name = 'delta'")
+            return Delta(*rows("FROM delta._delta")[0]) if tables else None
+
+    def write_delta(self, path: Path, streams: Sequence[Stream], base: int) -> Delta:
+        """Replace the delta in the making by every change since `base`, in one checkpoint."""
+        with self._attached(path) as rows:
             with self._state.transaction():
                 counts = [
                     rows(sql.create_delta(stream), {"base": base})[0][0] for stream in streams
                 ]
+                delta = Delta(base, self._state.stamp, sum(counts))
+                rows(sql.DESCRIBE_DELTA, astuple(delta))
+            rows("CHECKPOINT delta")
+        return delta
+
+    @contextmanager
+    def _attached(self, path: Path) -> Iterator[Callable[..., list[tuple[Any, ...]]]]:
+        storage = sql.literal(sql.DATA_STORAGE)
+        self._state.rows(f"ATTACH {sql.literal(path)} AS delta (STORAGE_VERSION {storage})")
+        try:
+            yield self._state.rows
         finally:
-            rows("DETACH delta")
-        return sum(counts)
-
-    def empty_delta(self) -> str | None:
-        """Fingerprint of the last delta published without a change in it."""
-        return self._state.rows("SELECT empty_delta FROM _store")[0][0]  # type: ignore[no-any-return]
-
-    def record_empty_delta(self, fingerprint: str | None) -> None:
-        """Remember that the delta just put in place is empty."""
-        self._state.rows("UPDATE _store SET empty_delta = ?", [fingerprint])
+            self._state.rows("DETACH delta")
 
     # -- views ---------------------------------------------------------------------------
 

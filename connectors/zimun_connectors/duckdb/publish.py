@@ -8,13 +8,17 @@ Three rules make each such pair the truth of one instant (docs/adr/0002-duckdb-p
    was in place during the last `GRACE`, the time a reader may take from one file to the next.
 2. Before a snapshot is replaced, a delta at least as new is in place,
 3. or the delta in place is empty: then it hides nothing, and any snapshot is right by itself.
+
+A file is never replaced by one that is more than a checkpoint ahead (see `files`), so each
+checkpoint is followed by a publication, and one that was cut short is finished on opening.
 """
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
+from zimun_connectors.common.access import PublishSettings
 from zimun_connectors.duckdb import files
-from zimun_connectors.duckdb.files import Access, Layout
+from zimun_connectors.duckdb.files import Layout
 from zimun_connectors.duckdb.ledger import Ledger
 from zimun_connectors.duckdb.state import State
 from zimun_connectors.duckdb.views import publish_views
@@ -26,8 +30,12 @@ GRACE = timedelta(seconds=10)
 #: How often to publish while more changes are waiting.
 INTERVAL = timedelta(seconds=5)
 
-#: A delta of more changes than this, and than this share of all rows, calls for a snapshot.
+#: A delta of more changes than this, and than this share of all rows, calls for a snapshot;
+#: one that could stay empty does so from the share alone.
 DELTA_ROWS, DELTA_SHARE = 20_000, 0.2
+
+#: Bytes of the private database's log that call for a checkpoint, and so for a snapshot.
+LOG_SIZE = 64_000_000
 
 
 class Publisher:
@@ -41,7 +49,7 @@ class Publisher:
     """
 
     def __init__(
-        self, state: State, layout: Layout, access: Access, now: Callable[[], datetime]
+        self, state: State, layout: Layout, access: PublishSettings, now: Callable[[], datetime]
     ) -> None:
         self._state = state
         self._ledger = Ledger(state)
@@ -51,8 +59,7 @@ class Publisher:
         self._streams: dict[str, Stream] = {}
         self._published: int | None = None
         self._published_at = now()
-        self._delta_base: int | None = None
-        self._delta_empty = False
+        self._delta = self._ledger.read_delta(layout.private_delta)
         self._free_copies = files.shares_blocks(layout)
 
     def introduce(self, streams: Iterable[Stream]) -> None:
@@ -67,26 +74,31 @@ class Publisher:
 
     def _mend(self, *, schema_changed: bool) -> None:
         """Publish whatever a crash, a new release or a helping hand left behind or undone."""
-        stamp, known = self._ledger.newest_snapshot()
+        newest, recorded = self._ledger.newest_snapshot()
         snapshot = files.fingerprint(self._layout.snapshot)
-        delta = files.fingerprint(self._layout.delta)
-        self._delta_empty = delta is not None and delta == self._ledger.empty_delta()
-        if snapshot is None or delta is None:
+        intact = snapshot is not None and snapshot == recorded and not schema_changed
+        if snapshot is None or not self._layout.delta.exists() or self._delta is None:
+            intact = False
             self._write_delta(self._state.stamp)
-        intact = snapshot is not None and delta is not None and snapshot == known
-        if intact and self._delta_empty:
-            self._published = stamp
-        self._publish(must_replace=schema_changed or not intact)
+        elif schema_changed and self._delta_empty:  # else a delta is about to be written
+            self._write_delta(self._state.stamp)
+        elif intact:
+            self._published = max(newest, self._delta.stamp)
+        self._publish(must_replace=not intact)
 
     def publish(self, *, more: bool) -> None:
-        """Let readers see every change; with `more` to come, only once every `INTERVAL`."""
-        if not more or self._now() - self._published_at >= INTERVAL:
+        """Let readers see every change.
+
+        With `more` to come, only once every `INTERVAL`, or when the log has grown long.
+        """
+        due = self._now() - self._published_at >= INTERVAL
+        if not more or due or self._log_is_long():
             self._publish(must_replace=False)
 
     def _publish(self, *, must_replace: bool) -> None:
-        base = self._ledger.oldest_snapshot(self._now() - GRACE)
+        base = self._ledger.oldest_snapshot(self._now())
         if must_replace or not self._in_place(base):
-            if must_replace or self._too_much_since(base):
+            if must_replace or self._log_is_long() or self._too_much_since(base):
                 self._cover(base)
                 self._write_snapshot()
             else:
@@ -96,15 +108,24 @@ class Publisher:
 
     def _in_place(self, base: int) -> bool:
         """Whether readers see everything, through a delta as small as it can be."""
-        smallest = self._delta_empty or self._delta_base == base
+        smallest = self._delta_empty or (self._delta is not None and self._delta.base == base)
         return smallest and self._published == self._state.stamp
 
+    @property
+    def _delta_empty(self) -> bool:
+        return self._delta is not None and self._delta.changes == 0
+
+    def _log_is_long(self) -> bool:
+        return self._state.log_size() > LOG_SIZE
+
     def _too_much_since(self, base: int) -> bool:
+        """Whether a snapshot is the better way to bring readers the changes since `base`."""
         streams = list(self._streams.values())
         changes = self._ledger.count_changes(streams, base)
         if self._free_copies:
             return changes > 0
-        return changes > max(DELTA_ROWS, DELTA_SHARE * self._ledger.count_rows(streams))
+        share = DELTA_SHARE * self._ledger.count_rows(streams)
+        return changes > (share if self._delta_empty else max(DELTA_ROWS, share))
 
     def _cover(self, base: int) -> None:
         """Put a delta in place that is right beside the present snapshot and the coming one."""
@@ -114,15 +135,14 @@ class Publisher:
         self._write_delta(self._state.stamp if snapshot_holds_all else base)
 
     def _write_delta(self, base: int) -> None:
-        with files.replacing(self._layout.delta, self._layout, self._access) as new:
-            rows = self._ledger.write_delta(new, list(self._streams.values()), base)
-        self._delta_base, self._delta_empty = base, rows == 0
-        if self._delta_empty:
-            self._ledger.record_empty_delta(files.fingerprint(self._layout.delta))
+        layout, streams = self._layout, list(self._streams.values())
+        self._delta = None  # unknown until it is in place
+        delta = self._ledger.write_delta(layout.private_delta, streams, base)
+        files.publish(layout.private_delta, layout.delta, layout, self._access)
+        self._delta = delta
 
     def _write_snapshot(self) -> None:
+        layout = self._layout
         self._ledger.checkpoint()
-        with files.replacing(self._layout.snapshot, self._layout, self._access) as new:
-            files.copy(self._layout.state, new)
-        published = files.fingerprint(self._layout.snapshot)
-        self._ledger.record_snapshot(published, self._now(), GRACE)
+        files.publish(layout.state, layout.snapshot, layout, self._access)
+        self._ledger.record_snapshot(files.fingerprint(layout.snapshot), self._now(), GRACE)

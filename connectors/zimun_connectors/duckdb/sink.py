@@ -1,18 +1,19 @@
 """The DuckDB sink: rows are written to a private database and published by renaming files."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
-from tempfile import TemporaryFile
 
+from zimun_connectors.common.files import try_to_write
+from zimun_connectors.common.identity import refuse_other_store
+from zimun_connectors.common.lock import WriterLock
 from zimun_connectors.duckdb import files
 from zimun_connectors.duckdb.config import DuckdbSettings
 from zimun_connectors.duckdb.errors import explained
-from zimun_connectors.duckdb.files import Access, Layout
-from zimun_connectors.duckdb.lock import WriterLock
+from zimun_connectors.duckdb.files import Layout
 from zimun_connectors.duckdb.publish import Publisher
-from zimun_connectors.duckdb.state import Identity, State
+from zimun_connectors.duckdb.state import State
 from zimun_connectors.duckdb.views import refuse_foreign
-from zimun_sync.errors import SinkBroken
 from zimun_sync.model import STREAMS, Stream
 from zimun_sync.sinks import Batch, SinkContext, WriteResult
 
@@ -28,7 +29,7 @@ class DuckdbSink:
     def __init__(self, settings: DuckdbSettings, folder: Path) -> None:
         self._settings = settings
         self._layout = Layout.of(settings, folder)
-        self._access = Access(settings.publish.bits, settings.publish.group)
+        self._access = settings.publish
         self._lock = WriterLock(self._layout.lock)
         self._open: tuple[State, Publisher] | None = None
 
@@ -48,11 +49,11 @@ class DuckdbSink:
                     self._lock.release()
 
     def _start(self, context: SinkContext) -> tuple[State, Publisher]:
-        files.clear_leftovers(self._layout)
+        files.mend(self._layout, self._access)
         state = self._connect()
         try:
+            _refuse_other_store(state, context)
             if not context.adopting:
-                _refuse_other_store(state.identity(), context)
                 state.claim(context.store_id)
             publisher = Publisher(state, self._layout, self._access, context.now)
             publisher.introduce(STREAMS.values())
@@ -120,45 +121,20 @@ class DuckdbSink:
         """Try the path, the rights and the recorded identity."""
         with explained(self._layout.views):
             refuse_foreign(self._layout)
-            self._access.resolve()
-            _try_to_write(self._layout.data)
+            self._access.group_id()
+            try_to_write(self._layout.data)
             if self._layout.state.exists():
                 self._check_state(context)
 
     def _check_state(self, context: SinkContext) -> None:
         self._lock.acquire()
         try:
-            state = self._connect(read_only=True)
-            identity = state.identity()
-            state.close()
+            with closing(self._connect(read_only=True)) as state:
+                _refuse_other_store(state, context)
         finally:
             self._lock.release()
-        if not context.adopting:
-            _refuse_other_store(identity, context)
 
 
-def _refuse_other_store(identity: Identity, context: SinkContext) -> None:
-    """Make sure that the sink is filled by this store, and not beyond what the store knows."""
-    hint = f"If that is right, run: zimun-sync adopt {context.name}"
-    if identity.store_id not in (None, context.store_id):
-        raise SinkBroken(
-            f"The sink {context.name} is filled from another store ({identity.store_id}) than "
-            f"this one ({context.store_id}).",
-            hint=hint,
-        )
-    for source, seq in identity.positions.items():
-        if seq > context.heads.get(source, 0):
-            raise SinkBroken(
-                f"The sink {context.name} is ahead of the store: it has change {seq} of source "
-                f"{source}, the store has {context.heads.get(source, 0)}. Was a backup restored, "
-                "or a volume not mounted?",
-                hint=hint,
-            )
-
-
-def _try_to_write(folder: Path) -> None:
-    """Write and remove a file in that folder, or in the nearest one above it that exists."""
-    while not folder.exists():
-        folder = folder.parent
-    with TemporaryFile(dir=folder):
-        pass
+def _refuse_other_store(state: State, context: SinkContext) -> None:
+    identity = state.identity()
+    refuse_other_store(context, identity.store_id, identity.positions)

@@ -15,6 +15,9 @@ DATA_STORAGE = "v1.4.0"
 #: Older storage drops the word MATERIALIZED from a stored view. Views need 1.5 in any case.
 VIEW_STORAGE = "v1.5.0"
 
+#: Rows that are read back at a time.
+_READ_BACK_ROWS = 50_000
+
 #: Name under which the private database is attached.
 DATABASE = "state"
 
@@ -32,7 +35,7 @@ COLUMN_TYPES: dict[ColumnType, str] = {
 SYSTEM_TABLES = """
 CREATE TABLE _store (
     format INTEGER, store_id VARCHAR, stamp BIGINT, adopted_stamp BIGINT,
-    views VARCHAR, empty_delta VARCHAR);
+    views VARCHAR);
 CREATE TABLE _position (source VARCHAR, stream VARCHAR, seq BIGINT);
 CREATE TABLE _tombstone (
     stream VARCHAR, source VARCHAR, key VARCHAR, seq BIGINT, stamp BIGINT);
@@ -143,10 +146,11 @@ BURY = """
 
 
 def read_back(stream: Stream) -> str:
-    """Keys and hashes (32 hex digits) of one source's rows. Parameter: `source`."""
+    """The next keys and hashes (32 hex digits) of a source. Parameters: `source`, `after`."""
     table, key = identifier(stream.name), identifier(stream.key)
     return f"""
-        SELECT {key}, replace(_hash::VARCHAR, '-', '') FROM {table} WHERE _source = $source
+        SELECT {key}, replace(_hash::VARCHAR, '-', '') FROM {table}
+        WHERE _source = $source AND {key} > $after ORDER BY {key} LIMIT {_READ_BACK_ROWS}
     """
 
 
@@ -176,12 +180,18 @@ def create_delta(stream: Stream) -> str:
     table = identifier(stream.name)
     columns = ", ".join(identifier(column.name) for column in stream.columns)
     return f"""
-        CREATE TABLE delta.{table} AS
+        CREATE OR REPLACE TABLE delta.{table} AS
         SELECT {columns}, false AS _deleted FROM {table} WHERE _stamp > $base
         UNION ALL BY NAME
         SELECT key AS {identifier(stream.key)}, source AS _source, true AS _deleted
         FROM _tombstone WHERE stamp > $base AND stream = {literal(stream.name)}
     """
+
+
+DESCRIBE_DELTA = """
+    CREATE OR REPLACE TABLE delta._delta AS
+    SELECT ?::BIGINT AS base, ?::BIGINT AS stamp, ?::BIGINT AS changes
+"""
 
 
 def shadow_reader(stream: Stream) -> str:

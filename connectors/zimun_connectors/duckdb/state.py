@@ -14,9 +14,8 @@ from zimun_sync.model import Stream
 from zimun_sync.sinks import Batch
 from zimun_sync.tables import deletes_table, upserts_table
 
+#: Version of the tables; a newer one is refused.
 FORMAT = 1
-
-_FETCH = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +44,7 @@ class State:
     def __init__(
         self, path: Path, *, memory_limit: str, threads: int, read_only: bool = False
     ) -> None:
+        self._log = path.with_name(f"{path.name}.wal")
         self.connection = duckdb.connect(
             config={
                 "memory_limit": memory_limit,
@@ -52,7 +52,10 @@ class State:
                 "temp_directory": str(path.parent / "spill"),
                 "autoinstall_known_extensions": False,
                 "preserve_insertion_order": False,
-                "checkpoint_threshold": "64MB",
+                # Every checkpoint is the publisher's: see `files`.
+                "checkpoint_threshold": "1TB",
+                "auto_checkpoint_skip_wal_threshold": 1 << 60,
+                "checkpoint_on_detach": "DISABLED",
             }
         )
         try:
@@ -63,25 +66,34 @@ class State:
 
     def _attach(self, path: Path, *, read_only: bool) -> None:
         options = "READ_ONLY" if read_only else f"STORAGE_VERSION {sql.literal(sql.DATA_STORAGE)}"
-        self.rows(f"ATTACH {sql.literal(path)} AS {sql.DATABASE} ({options})")
+        try:
+            self.rows(f"ATTACH {sql.literal(path)} AS {sql.DATABASE} ({options})")
+        except duckdb.InvalidInputException as error:  # another storage version than ours
+            raise _foreign(path) from error
         self.rows(f"USE {sql.DATABASE}")
+        self._recognize(path, read_only=read_only)
+        if self._new:
+            self.stamp = self._adopted = 0
+        else:
+            self._check_format(path)
+            self.stamp, self._adopted = self.rows("SELECT stamp, adopted_stamp FROM _store")[0]
+
+    def _recognize(self, path: Path, *, read_only: bool) -> None:
+        """Create the system tables in a new database, and refuse somebody else's."""
+        tables = self._tables()
+        self._new = not tables
+        if tables and "_store" not in tables:
+            raise _foreign(path)
         if not read_only:
             path.chmod(0o600)
-            self._create_system_tables(path)
-        self._check_format(path)
-        self.stamp, self._adopted = self.rows("SELECT stamp, adopted_stamp FROM _store")[0]
+            if self._new:
+                self._create_system_tables()
+                self._new = False
 
-    def _create_system_tables(self, path: Path) -> None:
-        tables = self._tables()
-        if tables and "_store" not in tables:
-            raise SinkBroken(
-                f"{path} is a DuckDB database, but not one of zimun-sync.",
-                hint="Choose another `path` for the sink, or move that file away.",
-            )
-        if not tables:
-            with self.transaction():
-                self.rows(sql.SYSTEM_TABLES)
-                self.rows("INSERT INTO _store VALUES (?, NULL, 0, 0, NULL, NULL)", [FORMAT])
+    def _create_system_tables(self) -> None:
+        with self.transaction():
+            self.rows(sql.SYSTEM_TABLES)
+            self.rows("INSERT INTO _store VALUES (?, NULL, 0, 0, NULL)", [FORMAT])
 
     def _check_format(self, path: Path) -> None:
         found = self.rows("SELECT format FROM _store")[0][0]
@@ -92,8 +104,11 @@ class State:
             )
 
     def close(self) -> None:
-        """Close the database, which folds its log into the file."""
-        self.connection.close()
+        """Close the database; what no checkpoint has folded in yet stays in its log."""
+        try:
+            self.rows(f"USE memory; DETACH {sql.DATABASE}")  # closing alone would checkpoint
+        finally:
+            self.connection.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -110,6 +125,10 @@ class State:
     def rows(self, statement: str, parameters: object = None) -> list[tuple[Any, ...]]:
         """The result of one statement, whole: a half-read one would keep the connection busy."""
         return self.connection.execute(statement, parameters).fetchall()
+
+    def log_size(self) -> int:
+        """Bytes of the log that no checkpoint has folded in yet."""
+        return self._log.stat().st_size if self._log.exists() else 0
 
     def _tables(self) -> set[str]:
         found = self.rows(
@@ -152,6 +171,8 @@ class State:
 
     def identity(self) -> Identity:
         """Which store fills this sink, and how far it came."""
+        if self._new:
+            return Identity(None, {})
         store_id = self.rows("SELECT store_id FROM _store")[0][0]
         positions = self.rows("SELECT source, max(seq) FROM _position GROUP BY source")
         return Identity(store_id, dict(positions))
@@ -223,9 +244,18 @@ class State:
             self.rows("INSERT INTO _position VALUES (?, ?, ?)", [*place, batch.last_seq])
 
     def read_back(self, source: str, stream: Stream) -> Iterator[tuple[str, str]]:
-        """Key and hash of every row of that source and stream, as of the first one asked for."""
-        with self.connection.cursor() as cursor:
-            cursor.execute(f"USE {sql.DATABASE}")
-            cursor.execute(sql.read_back(stream), {"source": source})
-            while rows := cursor.fetchmany(_FETCH):
-                yield from rows
+        """Key and hash of every row of that source and stream, in the order of keys.
+
+        Read a part at a time: a result held open would stop the next snapshot.
+        """
+        after = ""
+        while rows := self.rows(sql.read_back(stream), {"source": source, "after": after}):
+            yield from rows
+            after = rows[-1][0]
+
+
+def _foreign(path: Path) -> SinkBroken:
+    return SinkBroken(
+        f"{path} is a DuckDB database, but not one of zimun-sync.",
+        hint="Choose another `path` for the sink, or move that file away.",
+    )

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import duckdb
 
+from zimun_connectors.common.access import PublishSettings
 from zimun_connectors.duckdb import files, sql
-from zimun_connectors.duckdb.files import Access, Layout
+from zimun_connectors.duckdb.files import Layout
 from zimun_connectors.duckdb.ledger import Ledger
 from zimun_sync.errors import SinkBroken
 from zimun_sync.model import Stream
@@ -18,7 +19,7 @@ _MARKER = "_zimun_sync"
 
 
 def publish_views(
-    ledger: Ledger, layout: Layout, access: Access, streams: Iterable[Stream]
+    ledger: Ledger, layout: Layout, access: PublishSettings, streams: Iterable[Stream]
 ) -> None:
     """Replace the views where their definition or their paths have changed."""
     script = _script(layout, streams)

@@ -1,0 +1,123 @@
+"""Imports run one way, and the command line starts without what it may not need."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+import zimun_connectors
+import zimun_sync
+
+ROOTS = {
+    "zimun_sync": Path(zimun_sync.__path__[0]),
+    "zimun_connectors": Path(zimun_connectors.__path__[0]),
+}
+PROGRAM = Path(sys.executable).with_name("zimun-sync")
+
+WORDS = {"model", "errors", "events", "__version__"}
+SINKS = {"sinks", "tables"}
+ENGINE = WORDS | SINKS | {"zimun", "normalize", "store"}
+#: What each part may import of the others. Whatever is not named here may not be there.
+MAY_IMPORT: Mapping[str, set[str]] = {
+    "zimun_sync": set(),
+    "collector": set(),
+    "model": set(),
+    "errors": set(),
+    "events": {"model"},
+    "sinks": WORDS,
+    "tables": WORDS | {"sinks"},
+    "zimun": WORDS,
+    "normalize": WORDS | {"collector"},
+    "store": WORDS | {"normalize", "sinks"},
+    "pipeline": ENGINE,
+    "config": ENGINE - {"store"},
+    "wiring": ENGINE | {"config", "pipeline"},
+    "checking": ENGINE | {"config", "pipeline", "wiring"},
+    "cli": ENGINE | {"config", "pipeline", "wiring", "checking", "sandbox", "collector"},
+    "sandbox": {"errors"},
+    "testing": {"model", "errors"} | SINKS,
+    "zimun_connectors": {"model", "errors"} | SINKS,
+}
+#: Libraries that only some parts know, so that nothing of them leaks into interfaces.
+KEPT_TO = {
+    "httpx": {"zimun", "sandbox"},
+    "sqlalchemy": {"store"},
+    "alembic": {"store"},
+    "starlette": {"sandbox"},
+    "uvicorn": {"sandbox"},
+    "typer": {"cli", "sandbox"},
+    "rich": {"cli"},
+    "structlog": {"cli"},
+    "duckdb": {"zimun_connectors", "cli"},
+}
+NOT_FOR_HELP = {
+    "alembic",
+    "duckdb",
+    "httpx",
+    "pandas",
+    "pyarrow",
+    "pydantic",
+    "sqlalchemy",
+    "starlette",
+    "uvicorn",
+}
+
+
+def _part(module: str) -> str:
+    """The part of the project that a module belongs to; a library is one of its own."""
+    package, _, rest = module.partition(".")
+    return rest.partition(".")[0] or package if package == "zimun_sync" else package
+
+
+def _imported(tree: ast.AST, of: Path) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{of} imports by a relative name"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _imports() -> set[tuple[str, str]]:
+    """Every (part, part it imports)."""
+    found = set()
+    for package, root in ROOTS.items():
+        for file in root.rglob("*.py"):
+            inside = file.relative_to(root).with_suffix("").as_posix().replace("/", ".")
+            importer = _part(f"{package}.{inside}".removesuffix(".__init__"))
+            tree = ast.parse(file.read_text(encoding="utf-8"))
+            found |= {(importer, _part(name)) for name in _imported(tree, file)}
+    return found
+
+
+IMPORTS = _imports()
+
+
+@pytest.mark.parametrize("part", sorted({importer for importer, _ in IMPORTS}))
+def test_imports_run_one_way(part: str) -> None:
+    ours = {imported for _, imported in IMPORTS if imported in MAY_IMPORT}
+    used = {imported for importer, imported in IMPORTS if importer == part} & ours
+    assert part in MAY_IMPORT, f"say in MAY_IMPORT what {part} may import"
+    assert used - {part} <= MAY_IMPORT[part]
+
+
+@pytest.mark.parametrize("library", KEPT_TO)
+def test_a_library_stays_where_it_belongs(library: str) -> None:
+    users = {importer for importer, imported in IMPORTS if imported == library}
+    assert users
+    assert users <= KEPT_TO[library]
+
+
+def test_help_loads_nothing_heavy() -> None:
+    script = "import sys, runpy; sys.argv = [sys.argv[1], '--help']\n"
+    script += "try: runpy.run_path(sys.argv[0], run_name='__main__')\n"
+    script += "finally: print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    ended = subprocess.run(
+        [sys.executable, "-c", script, str(PROGRAM)], capture_output=True, text=True, check=True
+    )
+    loaded = set(ended.stdout.splitlines()[-1].split())
+    assert "typer" in loaded
+    assert not loaded & NOT_FOR_HELP
