@@ -296,3 +296,20 @@ def test_the_context_names_the_sink_and_the_state(bench: Any, thirty: None) -> N
     bench.sync()
     assert (seen[0].name, seen[0].store_id) == ("memory", bench.store.store_id)
     assert seen[0].heads.keys() == {"main"}
+
+
+def test_a_sink_that_a_crash_left_open_is_opened_and_closed_though_nothing_is_new(
+    bench: Any, thirty: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as crash:
+        crash.setattr(bench.store.deliveries, "mark_closed", lambda _sink: None)
+        bench.sync()
+    before = len(bench.sink.batches), bench.sink.opened, bench.sink.closed
+    bench.sync()
+    assert (len(bench.sink.batches), bench.sink.opened, bench.sink.closed) == (
+        before[0],
+        before[1] + 1,
+        before[2] + 1,
+    )
+    bench.sync()
+    assert bench.sink.opened == before[1] + 1

@@ -121,6 +121,7 @@ class Delivery:
         if self._is_open:
             self._is_open = False
             self.sink.close()
+            self.store.deliveries.mark_closed(self.name)
 
     def give_up(self, error: SinkError) -> None:
         """Park a sink that could not even be closed."""
@@ -132,6 +133,8 @@ class Delivery:
             for name in streams:
                 if not self.is_parked():
                     delivered |= self._deliver_one(source, STREAMS[name], more=more)
+        if not delivered and not self._is_open and self.store.deliveries.left_open(self.name):
+            self._open()  # a crash came between its last write and its close
         return delivered
 
     def _deliver_one(self, source: str, stream: Stream, *, more: bool) -> bool:

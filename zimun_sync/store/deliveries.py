@@ -87,7 +87,8 @@ class Deliveries:
         now = micros(self._clock)
         at = (place.source, place.stream, place.sink)
         refused = [Refused(each.key, each.code, each.message, None) for each in delivered.rejected]
-        values = {"seq": delivered.seq, "fingerprint": fingerprint, "updated_at": now}
+        values = {"seq": delivered.seq, "fingerprint": fingerprint, "closed": False}
+        values |= {"updated_at": now}
         statement = self._database.upsert(offsets).values(
             sink=place.sink, source=place.source, stream=place.stream, **values
         )
@@ -100,6 +101,21 @@ class Deliveries:
             )
             quarantine.close(connection, at, delivered.keys)
             quarantine.put(self._database, connection, at, refused, (delivered.run_id, now))
+
+    def mark_closed(self, sink: str) -> None:
+        """Record that a sink was closed after everything that was delivered to it."""
+        with self._database.write(durable=True) as connection:
+            connection.execute(
+                sa.update(offsets)
+                .where(offsets.c.sink == sink, offsets.c.closed.is_(False))
+                .values(closed=True)
+            )
+
+    def left_open(self, sink: str) -> bool:
+        """Whether a crash kept a sink from being closed: it may owe its readers something."""
+        query = sa.select(offsets.c.sink).where(offsets.c.sink == sink, offsets.c.closed.is_(False))
+        with self._database.read() as connection:
+            return connection.execute(query.limit(1)).one_or_none() is not None
 
     def rewind(self, sink: str) -> None:
         """Forget how far a sink has come: everything is delivered to it again."""

@@ -163,6 +163,7 @@ quarantine = Table(
 )
 
 #: How far each sink has taken each source's stream; a changed fingerprint starts from 0.
+#: `closed`: the sink was closed after that, so nothing it put off for readers is missing.
 offsets = Table(
     "offsets",
     metadata,
@@ -171,6 +172,7 @@ offsets = Table(
     Column("stream", String, primary_key=True),
     Column("seq", BigInteger, nullable=False),
     Column("fingerprint", String, nullable=False),
+    Column("closed", Boolean, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
 )
 

@@ -136,6 +136,7 @@ def _create_delivery() -> None:
         sa.Column("stream", sa.String, primary_key=True),
         sa.Column("seq", sa.BigInteger, nullable=False),
         sa.Column("fingerprint", sa.String, nullable=False),
+        sa.Column("closed", sa.Boolean, nullable=False),
         sa.Column("updated_at", sa.BigInteger, nullable=False),
     )
     op.create_table(
