@@ -1,7 +1,8 @@
-"""A writer that kills itself: python doomed.py FOLDER STEP.
+"""A writer that kills itself: python doomed.py FOLDER STEP [DELTA].
 
 Writes `batches()` and prints a line for each that is acknowledged. Before its STEP-th
-statement, flush, copy or rename it dies by SIGKILL.
+statement, flush, copy or rename it dies by SIGKILL, or before the checkpoint of its DELTA-th
+delta that follows an acknowledged batch.
 """
 
 import os
@@ -69,11 +70,27 @@ def _doom(step: int) -> None:
         setattr(owner, name, mortal(getattr(owner, name)))
 
 
-def main(folder: Path, step: int) -> None:
+def _doom_delta(number: int) -> None:
+    if not number:
+        return
+    publish.DELTA_SHARE = 1000.0  # every publication is a delta
+    rows = State.rows
+    deltas = iter(range(1, 1_000_000))
+
+    def mortal(state: State, statement: str, *parameters: Any) -> Any:
+        if statement == "CHECKPOINT delta" and next(deltas) == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return rows(state, statement, *parameters)
+
+    setattr(State, "rows", mortal)  # noqa: B010 - mypy knows a method when it sees one
+
+
+def main(folder: Path, step: int, delta: int = 0) -> None:
     """Write until doomed."""
     sink = make_sink(folder)
     _doom(step)
     sink.open(context())
+    _doom_delta(delta)
     for batch in batches():
         sink.write(batch)
         sys.stdout.write("written\n")
@@ -82,4 +99,4 @@ def main(folder: Path, step: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), *(int(argument) for argument in sys.argv[2:]))

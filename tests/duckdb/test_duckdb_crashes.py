@@ -73,3 +73,18 @@ def test_killed_at_a_step(bench: "Bench", monkeypatch: pytest.MonkeyPatch, step:
 def _answer(views: Path) -> list[tuple[str, str]]:
     with duckdb.connect(views, read_only=True) as reader:
         return reader.execute(CONTENT).fetchall()
+
+
+@pytest.mark.parametrize("publication", [2, 3, 4])
+def test_killed_between_commit_and_checkpoint_of_a_delta(bench: "Bench", publication: int) -> None:
+    command = [sys.executable, str(SCRIPT), str(bench.folder), "0", str(publication)]
+    died = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    assert died.returncode == -signal.SIGKILL
+    written = died.stdout.count("written")
+    assert Path(f"{bench.data}/private/delta.duckdb.wal").exists()
+
+    doomed = _doomed()
+    sink = doomed.make_sink(bench.folder)
+    bench.sinks.append(sink)
+    sink.open(doomed.context())
+    assert dict(_answer(bench.views)) == _contents()[written + 1]

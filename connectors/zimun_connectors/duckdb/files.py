@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
+
 from zimun_connectors.common.access import PublishSettings
 from zimun_connectors.common.files import sync
 from zimun_connectors.duckdb.config import DuckdbSettings
@@ -98,10 +100,18 @@ def mend(layout: Layout, access: PublishSettings) -> None:
     """
     for path in layout.private.glob("*.new*"):
         path.unlink()
+    _fold_log(layout.private_delta)
     pairs = ((layout.private_delta, layout.delta), (layout.state, layout.snapshot))
     for private, published in pairs:
         if private.exists() and published.exists() and _header(private) != _header(published):
             publish(private, published, layout, access)
+
+
+def _fold_log(database: Path) -> None:
+    """Make the checkpoint that a kill came before: only then the header tells of the change."""
+    if Path(f"{database}.wal").exists():
+        with duckdb.connect(database) as connection:
+            connection.execute("CHECKPOINT")
 
 
 def _header(path: Path) -> bytes:

@@ -99,8 +99,8 @@ class Publisher:
         base = self._ledger.oldest_snapshot(self._now() - GRACE)
         if must_replace or not self._in_place(base):
             if must_replace or self._log_is_long() or self._too_much_since(base):
-                self._write_snapshot()
                 self._cover(base)
+                self._write_snapshot()
             else:
                 self._write_delta(base)
             self._published = self._state.stamp
