@@ -68,8 +68,11 @@ class Database:
         self._busy_seconds = busy_seconds
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self.engine = self._engine()
-        self._reader = self.engine
-        if not self.is_sqlite:
+        if self.is_sqlite:
+            # SQLite keeps its cache in the connection and drops it when another one has written:
+            # a connection that only ever writes keeps the key index at hand.
+            self._reader = self._engine()
+        else:
             self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ")
         # SQLite has one writer: queueing in the process beats polling a locked file.
         self._one_writer = Lock()
@@ -173,6 +176,7 @@ class Database:
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+        self._reader.dispose()
 
     @contextmanager
     def _told_plainly(self) -> Iterator[None]:
@@ -204,7 +208,7 @@ def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     # Keys come in any order: a long log lets a checkpoint write each index page once.
     connection.execute("PRAGMA wal_autocheckpoint = 16384")
     connection.execute("PRAGMA journal_size_limit = 67108864")
-    connection.execute("PRAGMA cache_size = -6144")
+    connection.execute("PRAGMA cache_size = -12288")
 
 
 def _begin_sqlite(connection: Connection) -> None:

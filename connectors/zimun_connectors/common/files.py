@@ -43,9 +43,12 @@ def try_to_write(folder: Path) -> None:
     """Write and remove a file there, or in the nearest folder above that exists.
 
     Raises:
-        OSError: it cannot be done.
+        OSError: it cannot be done; its file name is the folder's, not the file's.
     """
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
-    with TemporaryFile(dir=folder):
-        pass
+    try:
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder)) from error

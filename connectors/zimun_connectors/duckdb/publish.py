@@ -83,7 +83,7 @@ class Publisher:
         elif schema_changed and self._delta_empty:  # else a delta is about to be written
             self._write_delta(self._state.stamp)
         elif intact:
-            self._published = max(newest, self._delta.stamp)
+            self._published = newest if self._delta_empty else self._delta.stamp
         self._publish(must_replace=not intact)
 
     def publish(self, *, more: bool) -> None:
