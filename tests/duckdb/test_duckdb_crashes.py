@@ -19,7 +19,7 @@ SCRIPT = Path(__file__).with_name("doomed.py")
 CONTENT = "SELECT appointment_id, notes FROM appointments"
 
 #: More steps than the whole story takes, so that some writers live to its end.
-LONGEST = 260
+LONGEST = 380
 STEPS = sorted(random.Random(20261120).sample(range(1, LONGEST), 14))
 
 
