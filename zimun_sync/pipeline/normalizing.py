@@ -10,7 +10,7 @@ from zimun_sync.normalize.process import NormalizerProcess, ProcessEnded, Setup
 from zimun_sync.zimun import Page
 
 #: Records after which a listing counts as long; starting a process costs about as much.
-LONG_LISTING = 10_000
+LONG_LISTING = 4_000
 
 
 class Normalizing:

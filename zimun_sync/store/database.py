@@ -22,7 +22,7 @@ from zimun_sync.store.trouble import explain
 #: How long a SQLite state that another program writes is waited for.
 BUSY_SECONDS = 30.0
 _CONNECT_SECONDS = 15
-_ROWS_A_STATEMENT = 100
+_ROWS_A_STATEMENT = 500
 _VALUES = re.compile(r"VALUES (\([^)]*\))")
 _WRITE: Final = "zimun_write"
 _DURABLE: Final = "zimun_durable"

@@ -103,6 +103,7 @@ class Pages:
         self._listings = listings
         self._clock = clock
         insert = database.upsert(records)
+        self._add = insert.values(dict.fromkeys(_NAMES))
         self._put = insert.values(dict.fromkeys(_NAMES)).on_conflict_do_update(
             index_elements=["listing", "key"],
             set_={name: insert.excluded[name] for name in _NAMES[2:]},
@@ -192,14 +193,15 @@ class Pages:
         return sorted_
 
     def _store(self, connection: Connection, run: Run, sorted_: _Sorted, now: int) -> None:
-        changed = sorted_.changed
+        changed = sorted(sorted_.changed, key=_key)  # neighbours in the key index go in together
         self._supersede(connection, run, sorted_.superseded, now)
         last = draw_seqs(connection, run.source, len(changed))
         first = last - len(changed) + 1
         at = _Stamp(self._listing(connection, run), run.run_id, now)
         new = [_record_row(at, arrival, seq) for seq, arrival in enumerate(changed, start=first)]
         refreshed = [_record_row(at, arrival, seq) for arrival, seq in sorted_.refreshed]
-        self._database.insert_many(connection, self._put, new + refreshed)
+        known = sorted_.superseded or refreshed
+        self._database.insert_many(connection, self._put if known else self._add, new + refreshed)
         late = [_history_row(at, arrival) for arrival in sorted_.late]
         self._database.insert_many(connection, self._keep_late, late)
 
@@ -244,6 +246,10 @@ def _rank(record: Normalized, asked_at: int) -> tuple[int, bytes]:
 def _version(record: Normalized, asked_at: int) -> int:
     """The source's version; where it gives none, when it was asked."""
     return asked_at if record.updated_at is None else record.updated_at
+
+
+def _key(arrival: _Arrival) -> str:
+    return arrival.record.key
 
 
 def _overruling(arrival: _Arrival, standing: Standing | None) -> _Arrival:

@@ -28,7 +28,7 @@ from zimun_sync.model import Stream
 GRACE = timedelta(seconds=10)
 
 #: How often to publish while more changes are waiting.
-INTERVAL = timedelta(seconds=5)
+INTERVAL = timedelta(seconds=15)
 
 #: A delta of more changes than this, and than this share of all rows, calls for a snapshot;
 #: one that could stay empty does so from the share alone.
