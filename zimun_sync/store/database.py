@@ -206,7 +206,7 @@ def _postgres_engine(url: URL) -> Engine:
 def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # this module says BEGIN itself
     # Keys come in any order: a long log lets a checkpoint write each index page once.
-    connection.execute("PRAGMA wal_autocheckpoint = 16384")
+    connection.execute("PRAGMA wal_autocheckpoint = 65536")
     connection.execute("PRAGMA journal_size_limit = 67108864")
     connection.execute("PRAGMA cache_size = -12288")
 
