@@ -102,8 +102,11 @@ def test_a_wrong_setting_of_a_source(problems: Problems, addition: str, expected
             f"{FILE}:5: sinsk: unknown setting (did you mean sinks?)",
         ),
         (
-            f"{GOOD}schedule: nightly\n",
-            f"{FILE}:5: schedule: unknown setting (there are state, sources, sinks, sync, log)",
+            f"{GOOD}frequency: nightly\n",
+            (
+                f"{FILE}:5: frequency: unknown setting (there are state, sources, sinks, sync, "
+                "deletions, server, schedule, hooks, alerts, retention, log)"
+            ),
         ),
         (
             f"state: mysql://db\n{GOOD}",

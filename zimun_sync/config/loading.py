@@ -47,6 +47,12 @@ def load(path: Path | None, environ: Mapping[str, str] = os.environ) -> Config:
         sources=settings.sources,
         sinks=sinks,
         sync=settings.sync,
+        deletions=settings.deletions,
+        server=settings.server,
+        schedule=settings.schedule,
+        hooks=settings.hooks,
+        alerts=settings.alerts,
+        retention=settings.retention,
         log=settings.log,
         warnings=(*_no_sinks(sinks, file), *_readable_secrets(draft, file)),
     )

@@ -12,10 +12,20 @@ from pydantic import (
     ConfigDict,
     Field,
     NonNegativeFloat,
+    SecretStr,
     WithJsonSchema,
 )
 
 from zimun_sync.config import columns
+from zimun_sync.config.serving import (
+    AlertSettings,
+    DeletionSettings,
+    HookSettings,
+    RetentionSettings,
+    ScheduleSettings,
+    ServerSettings,
+    WebhookSettings,
+)
 from zimun_sync.normalize import Rules
 from zimun_sync.sinks import Connector
 from zimun_sync.zimun.settings import ClientSettings, StreamName
@@ -98,6 +108,15 @@ class SourceSettings(ClientSettings):
         "without country code, where neither location nor organization names a country.",
     )
 
+    webhook_secrets: tuple[SecretStr, ...] = Field(
+        default=(),
+        description="Secrets that webhooks of this source are signed with; several while they "
+        "are rotated. Without any, none are taken.",
+    )
+    webhook: WebhookSettings = Field(
+        default=WebhookSettings(), description="How its webhooks are signed."
+    )
+
     @property
     def rules(self) -> Rules:
         """What the normalizer has to know about this source."""
@@ -140,6 +159,20 @@ class FileSettings(_Section):
         default={}, description="Where records go, by a name of your choice."
     )
     sync: SyncSettings = Field(default=SyncSettings(), description="How a sync behaves.")
+    deletions: DeletionSettings = Field(
+        default=DeletionSettings(), description="When a missing record is deleted."
+    )
+    server: ServerSettings = Field(default=ServerSettings(), description="Where `serve` listens.")
+    schedule: ScheduleSettings = Field(
+        default=ScheduleSettings(), description="When `serve` pulls."
+    )
+    hooks: dict[Name, HookSettings] = Field(
+        default={}, description="HTTP calls after a run, by a name of your choice."
+    )
+    alerts: AlertSettings = Field(default=AlertSettings(), description="What counts as trouble.")
+    retention: RetentionSettings = Field(
+        default=RetentionSettings(), description="How long the state keeps what is over."
+    )
     log: LogSettings = Field(
         default=LogSettings(), description="What is logged, to standard error."
     )
@@ -171,6 +204,12 @@ class Config:
         sources: by name, in the file's order.
         sinks: by name, in the file's order.
         sync: how a sync behaves.
+        deletions: when a missing record is deleted.
+        server: where the daemon listens.
+        schedule: when the daemon pulls.
+        hooks: HTTP calls after a run, by name.
+        alerts: what counts as trouble.
+        retention: how long the state keeps what is over.
         log: what is logged.
         warnings: what a person should know although nothing is wrong, one sentence each.
     """
@@ -181,5 +220,11 @@ class Config:
     sources: Mapping[str, SourceSettings]
     sinks: Mapping[str, SinkConfig]
     sync: SyncSettings
+    deletions: DeletionSettings
+    server: ServerSettings
+    schedule: ScheduleSettings
+    hooks: Mapping[str, HookSettings]
+    alerts: AlertSettings
+    retention: RetentionSettings
     log: LogSettings
     warnings: tuple[str, ...] = ()

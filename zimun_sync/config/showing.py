@@ -17,6 +17,12 @@ def show(config: Config) -> str:
         "sources": {name: _values(source) for name, source in config.sources.items()},
         "sinks": {name: _sink(sink) for name, sink in config.sinks.items()},
         "sync": _values(config.sync),
+        "deletions": _values(config.deletions),
+        "server": _values(config.server),
+        "schedule": _values(config.schedule),
+        "hooks": {name: _values(hook) for name, hook in config.hooks.items()},
+        "alerts": _values(config.alerts),
+        "retention": _values(config.retention),
         "log": _values(config.log),
     }
     return yaml.safe_dump(_spelt(values), sort_keys=False, allow_unicode=True, width=100)

@@ -17,7 +17,7 @@ from zimun_sync.store.processes import started
 from zimun_sync.store.schema import identity, metadata
 
 #: The schema this release writes; the newest file in `migrations/versions`.
-HEAD = "0001"
+HEAD = "0002"
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _creating = Lock()  # a draft is named after its process

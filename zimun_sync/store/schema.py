@@ -186,3 +186,106 @@ sinks = Table(
     Column("hint", Words, nullable=False),
     Column("since", BigInteger, nullable=False),
 )
+
+#: Webhook events, one row an id. `status`: waiting, thin (its record, `key`, has to be fetched)
+#: or done; `sent_at` is the event's own time, which stands in for a version where the record
+#: has none. The body of one that is done is let go; the id stays to know repetitions by.
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("source", String, nullable=False),
+    Column("event_id", String, nullable=False),
+    Column("status", String, nullable=False),
+    Column("key", String),
+    Column("sent_at", BigInteger, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("settled_at", BigInteger),
+    Column("body", LargeBinary),
+    UniqueConstraint("source", "event_id", name="inbox_event"),
+    Index("inbox_status", "source", "status", "id"),
+    sqlite_autoincrement=True,
+)
+
+#: Hashes of the keys that a complete listing brought, eight bytes each, one row a page.
+seen = Table(
+    "seen",
+    metadata,
+    Column("run_id", String, primary_key=True),
+    Column("page", Integer, primary_key=True, autoincrement=False),
+    Column("keys", LargeBinary, nullable=False),
+)
+
+#: Records that a complete listing missed. `state`: held (too many at once: a person decides),
+#: due (to be asked for by id), once (no by-id: a second listing decides).
+missing = Table(
+    "missing",
+    metadata,
+    Column("listing", Integer, primary_key=True, autoincrement=False),
+    Column("key", String, primary_key=True),
+    Column("state", String, nullable=False),
+    Column("run_id", String, nullable=False),
+    Column("missed_at", BigInteger, nullable=False),
+    Index("missing_run", "run_id"),
+)
+
+#: Sources that a person paused.
+pauses = Table(
+    "pauses",
+    metadata,
+    Column("source", String, primary_key=True),
+    Column("since", BigInteger, nullable=False),
+)
+
+#: What a command asks of the running daemon. `arguments` and `outcome` are JSON.
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("kind", String, nullable=False),
+    Column("arguments", Text, nullable=False),
+    Column("requested_at", BigInteger, nullable=False),
+    Column("taken_at", BigInteger),
+    Column("finished_at", BigInteger),
+    Column("outcome", Text),
+    sqlite_autoincrement=True,
+)
+
+#: The latest slot of each scheduled job, as a naive wall-clock time in ISO 8601: one run a slot.
+slots = Table(
+    "slots",
+    metadata,
+    Column("job", String, primary_key=True),
+    Column("slot", String, nullable=False),
+    Column("taken_at", BigInteger, nullable=False),
+    Column("finished_at", BigInteger),
+)
+
+#: Calls of hooks that are due. `payload` (JSON) fills the template; `needs` (JSON) maps sinks
+#: to the sequences, by source, that they must have taken first.
+hook_calls = Table(
+    "hook_calls",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("hook", String, nullable=False),
+    Column("event", String, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("needs", Text, nullable=False),
+    Column("status", String, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("error", Words),
+    Index("hook_calls_due", "status", "due_at"),
+    sqlite_autoincrement=True,
+)
+
+#: What was wrong when last looked at, so that hooks hear of changes only. `reason` is empty
+#: while all is well.
+troubles = Table(
+    "troubles",
+    metadata,
+    Column("subject", String, primary_key=True),
+    Column("reason", Words, nullable=False),
+    Column("since", BigInteger, nullable=False),
+)
