@@ -135,6 +135,170 @@ class ConnectorFailed:
     where: str
 
 
+@dataclass(frozen=True, slots=True)
+class DeletionsHeld:
+    """A listing missed so many records that a person has to approve deleting them."""
+
+    source: str
+    stream: str
+    run_id: str
+    missing: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionsChecked:
+    """Missing records were asked for by id: gone, still there, or left for the next run."""
+
+    source: str
+    stream: str
+    run_id: str
+    tombstoned: int
+    present: int
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventsReceived:
+    """Webhook events were committed to the inbox; `duplicates` had come before."""
+
+    source: str
+    received: int
+    duplicates: int
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookRefused:
+    """A webhook request was answered with an error; nothing of it was kept."""
+
+    source: str
+    status: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventsApplied:
+    """Events left the inbox: merged, to be fetched by id, or put into quarantine."""
+
+    source: str
+    events: int
+    changed: int
+    thin: int
+    quarantined: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordsFetched:
+    """Records that thin events named were asked for by id."""
+
+    source: str
+    fetched: int
+    gone: int
+    changed: int
+
+
+@dataclass(frozen=True, slots=True)
+class PullStarted:
+    """The daemon begins to pull a source; `cause`: nightly, reconcile, start, request, retry."""
+
+    source: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class PullFinished:
+    """A source's pull ended: succeeded, partial, failed or interrupted."""
+
+    source: str
+    cause: str
+    status: str
+    records: int
+    changed: int
+    seconds: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class HookCalled:
+    """A hook's call was answered well."""
+
+    hook: str
+    event: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class HookFailed:
+    """A hook's call failed; `wait`: seconds to the next try, None when it was given up."""
+
+    hook: str
+    event: str
+    attempts: int
+    wait: float | None
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class TroubleBegan:
+    """Something is wrong that was not before; `subject` such as `source main` or `disk`."""
+
+    subject: str
+    reason: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class TroubleEnded:
+    """What was wrong with the subject is over, after `seconds`."""
+
+    subject: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonStarted:
+    """The daemon works: where it listens, and for how many sources and sinks."""
+
+    address: str
+    admin_address: str
+    sources: int
+    sinks: int
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonStopping:
+    """The daemon was asked to end, or has to; work under way may take `seconds` more."""
+
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigReloaded:
+    """A changed configuration is in effect."""
+
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigRefused:
+    """A changed configuration is wrong: the former one stays in effect."""
+
+    file: str
+    error: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class StateCleaned:
+    """Rows past their retention were removed."""
+
+    inbox: int
+    runs: int
+    history: int
+    quarantine: int
+
+
 Event = (
     RunStarted
     | PageStored
@@ -148,6 +312,23 @@ Event = (
     | SinkWaiting
     | SinkParked
     | ConnectorFailed
+    | DeletionsHeld
+    | DeletionsChecked
+    | EventsReceived
+    | WebhookRefused
+    | EventsApplied
+    | RecordsFetched
+    | PullStarted
+    | PullFinished
+    | HookCalled
+    | HookFailed
+    | TroubleBegan
+    | TroubleEnded
+    | DaemonStarted
+    | DaemonStopping
+    | ConfigReloaded
+    | ConfigRefused
+    | StateCleaned
 )
 
 Emit = Callable[[Event], None]

@@ -2,6 +2,7 @@
 
 from zimun_sync.store.deliveries import Delivered, Parked, ParkKind, Place
 from zimun_sync.store.feed import Lag
+from zimun_sync.store.inbox import Received
 from zimun_sync.store.leases import LEASE_SECONDS, Lease
 from zimun_sync.store.pages import PageOutcome, PageRecords
 from zimun_sync.store.quarantine import SOURCE_SIDE, Entry
@@ -20,6 +21,7 @@ __all__ = [
     "ParkKind",
     "Parked",
     "Place",
+    "Received",
     "Run",
     "RunStatus",
     "Store",

@@ -12,6 +12,7 @@ from zimun_sync.store.clock import Clock, micros, utc_now
 from zimun_sync.store.database import BUSY_SECONDS, Database, parse_url
 from zimun_sync.store.deliveries import Deliveries
 from zimun_sync.store.feed import Feed
+from zimun_sync.store.inbox import Inbox
 from zimun_sync.store.leases import Leases
 from zimun_sync.store.listings import Listings
 from zimun_sync.store.opening import open_database, store_id
@@ -47,6 +48,7 @@ class Store:
         self.feed = Feed(database, listings)
         self.deliveries = Deliveries(database, clock)
         self.quarantine = Quarantine(database)
+        self.inbox = Inbox(database, clock)
         self.renormalizer = Renormalizer(database, listings, clock)
 
     @classmethod
