@@ -97,6 +97,10 @@ class PageTokenCycle(MalformedAnswer):
     """The API gave a page token it had given before: the listing would never end."""
 
 
+class ListingDoubtful(SourceError):
+    """A complete listing missed so much, or so oddly, that a person has to look."""
+
+
 # -- the store: never reset silently ------------------------------------------------------
 
 

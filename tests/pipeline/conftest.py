@@ -13,6 +13,7 @@ import pytest
 from zimun_sync.errors import NotFound, SourceError, ZimunSyncError
 from zimun_sync.events import Event
 from zimun_sync.normalize import Rules
+from zimun_sync.pipeline.deletions import DeletionRules
 from zimun_sync.pipeline.report import SyncReport
 from zimun_sync.pipeline.sources import SourceJob
 from zimun_sync.pipeline.sync import Sync, SyncOptions
@@ -49,6 +50,8 @@ class FakeApi:
         self.page_size = page_size
         self.calls: list[tuple[str, str | None]] = []
         self.by_id_calls: list[str] = []
+        self.unlisted: list[dict[str, Any]] = []
+        self.on_record: Callable[[str], None] = lambda _key: None
         self.params: list[dict[str, str]] = []
         self.filters = False
         self.faults: dict[tuple[str, str | None], list[SourceError]] = {}
@@ -88,7 +91,9 @@ class FakeApi:
 
     def record(self, stream: str, key: str) -> Page:
         self.by_id_calls.append(key)
-        for item in self.items[stream] or []:
+        self.on_record(key)
+        known = [json.dumps(each).encode() for each in self.unlisted]
+        for item in (self.items[stream] or []) + known:
             if key.encode() in item:
                 return self._page([item], None, None)
         raise NotFound(f"No {key}.")
@@ -158,6 +163,7 @@ class Bench:
         self.events: list[Event] = []
         self.rules = Rules({}, {})
         self.options = SyncOptions(patience=0.0)
+        self.checks = 500
 
     @property
     def sink(self) -> MemorySink:
@@ -169,7 +175,7 @@ class Bench:
     def sync(self, *, full: bool = False, **apis: FakeApi) -> SyncReport:
         """One sync of source `main`, and of any others given by name."""
         jobs = [
-            SourceJob(name, api, self.rules, STREAMS)
+            SourceJob(name, api, self.rules, STREAMS, DeletionRules(checks=self.checks))
             for name, api in ({"main": self.api} | apis).items()
         ]
         options = SyncOptions(full=full, patience=0.0, stop=self.options.stop)

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
-from typing import Protocol
 
 from zimun_sync.errors import (
+    ListingDoubtful,
     NotFound,
     PageTokenCycle,
     PageTokenExpired,
@@ -24,12 +24,13 @@ from zimun_sync.events import (
     RunStarted,
 )
 from zimun_sync.model import from_micros, to_micros
-from zimun_sync.normalize import Items, Normalized, Normalizer, normalize_items
+from zimun_sync.normalize import Items, Normalized, Normalizer
 from zimun_sync.normalize.process import Setup
 from zimun_sync.pipeline.ahead import Ahead
+from zimun_sync.pipeline.deletions import DeletionRules, Deletions
+from zimun_sync.pipeline.listings import Interrupted, Listings, Stopping
 from zimun_sync.pipeline.normalizing import Normalizing
 from zimun_sync.store import Lease, PageRecords, Run, RunStatus, Store
-from zimun_sync.store.quarantine import SOURCE_SIDE
 from zimun_sync.zimun import Page, TokenTrail
 
 #: How often a listing begins again within one run because its page token expired.
@@ -37,39 +38,6 @@ MAX_RESTARTS = 3
 #: The stream whose listing may be limited to what changed, and by how much listings overlap:
 #: clocks differ, and a change may become visible a little after its own time stamp.
 INCREMENTAL, OVERLAP = "appointments", timedelta(minutes=10)
-
-
-class Listings(Protocol):
-    """What a pull needs of the Zimun API; `ZimunClient` has it."""
-
-    def page(
-        self,
-        stream: str,
-        page_token: str | None = None,
-        params: Mapping[str, str] | None = None,
-    ) -> Page:
-        """One page of a listing."""
-        ...
-
-    def record(self, stream: str, key: str) -> Page:
-        """One record by id, as a page of one item; NotFound when it is gone."""
-        ...
-
-    def listing_parameters(self, stream: str, params: Mapping[str, str] | None = None) -> str:
-        """What a page token of this listing depends on, as a fingerprint."""
-        ...
-
-    def changed_since(self, moment: datetime) -> dict[str, str]:
-        """Parameters that list only what changed since; empty where the API cannot do that."""
-        ...
-
-    def has_by_id(self, stream: str) -> bool:
-        """Whether single records of the stream can be asked for."""
-        ...
-
-
-class Interrupted(Exception):
-    """The process was asked to end; what is stored stays, the next run takes it up."""
 
 
 @dataclass(slots=True)
@@ -84,6 +52,7 @@ class Pull:
         ahead: how pages are got ready.
         emit: told what happens.
         stopping: asked between pages.
+        rules: how far deletions may go by themselves.
     """
 
     source: str
@@ -92,7 +61,8 @@ class Pull:
     lease: Lease
     ahead: Ahead
     emit: Emit
-    stopping: "Stopping"
+    stopping: Stopping
+    rules: DeletionRules = field(default_factory=DeletionRules)
     _organization: str | None = None
 
     def run(self, setup: Setup, *, fresh: bool = False) -> Run:
@@ -123,9 +93,12 @@ class Pull:
 
     def _run(self, run: Run, normalizing: Normalizing, params: Mapping[str, str]) -> Run:
         try:
-            self._retry_quarantined(run, normalizing.normalizer)
-            self._list(run, normalizing, params)
+            run = self._list(run, normalizing, params)
+            if not params:
+                run = self.deletions.settle(run, normalizing.normalizer)
             return self.store.runs.succeed(self.lease, run, listed_everything=not params)
+        except ListingDoubtful as doubt:
+            return self.store.runs.finish(self.lease, run, RunStatus.NEEDS_ATTENTION, doubt)
         except NotFound as error:
             return self._not_offered(run, error)
         except PageTokenCycle as error:
@@ -135,6 +108,13 @@ class Pull:
             if self.stopping():  # a wait was cut short: nothing failed
                 raise Interrupted from error
             return self._failed(run, error)
+
+    @property
+    def deletions(self) -> Deletions:
+        """What follows a complete listing."""
+        return Deletions(
+            self.listings, self.store, self.lease, self.rules, self.emit, self.stopping
+        )
 
     def _changed_since_last_time(self, stream: str) -> dict[str, str]:
         """Parameters of an incremental listing; empty for streams that are listed in full."""
@@ -163,7 +143,7 @@ class Pull:
             for page, items in pages:
                 if page.next_page_token is not None:
                     trail.follow(page.next_page_token, stream)
-                run = self._store(run, page, items, normalizing.normalizer)
+                run = self._store(run, page, items, normalizing.normalizer, params)
                 if self.stopping() and not run.listing_complete:
                     raise Interrupted
         return run
@@ -171,10 +151,23 @@ class Pull:
     def _page(self, stream: str, params: Mapping[str, str], page_token: str | None) -> Page:
         return self.listings.page(stream, page_token, params)
 
-    def _store(self, run: Run, page: Page, items: Items, normalizer: Normalizer) -> Run:
+    def _store(
+        self,
+        run: Run,
+        page: Page,
+        items: Items,
+        normalizer: Normalizer,
+        params: Mapping[str, str],
+    ) -> Run:
         self._check_organization(items.records, normalizer)
         requested_at = to_micros(page.requested_at)
-        content = PageRecords(items.records, items.refused, page.next_page_token, requested_at)
+        content = PageRecords(
+            items.records,
+            items.refused,
+            page.next_page_token,
+            requested_at,
+            of_everything=not params,
+        )
         outcome = self.store.pages.commit(self.lease, run, content)
         run = outcome.run
         for key in outcome.disputed:
@@ -226,15 +219,6 @@ class Pull:
         self.emit(DisputeSettled(self.source, run.stream, run.run_id, key))
         return run
 
-    def _retry_quarantined(self, run: Run, normalizer: Normalizer) -> None:
-        entries = self.store.quarantine.retrying(self.source, run.stream, SOURCE_SIDE)
-        for entry in entries:
-            records, refused = normalize_items([entry.raw or b""], normalizer)
-            for record in records:
-                self.store.pages.take_in(self.lease, run, record, entry.last_at)
-            status = "open" if refused else "closed"
-            self.store.quarantine.mark(entry.id, status)
-
     def _not_offered(self, run: Run, error: NotFound) -> Run:
         if run.stream == "appointments":
             return self._failed(run, error)
@@ -242,14 +226,6 @@ class Pull:
 
     def _failed(self, run: Run, error: SourceError) -> Run:
         return self.store.runs.finish(self.lease, run, RunStatus.FAILED, error)
-
-
-class Stopping(Protocol):
-    """Whether the process was asked to end."""
-
-    def __call__(self) -> bool:
-        """Ask."""
-        ...
 
 
 def _progress(run: Run) -> PageStored:

@@ -56,11 +56,12 @@ class SyncReport:
         if self.interrupted or any(run.status == RunStatus.FAILED for run in self.runs):
             return "failed"
         behind = any(sink.state != "current" for sink in self.sinks.values())
-        return "partial" if behind or self.in_quarantine else "succeeded"
+        doubtful = any(run.status == RunStatus.NEEDS_ATTENTION for run in self.runs)
+        return "partial" if behind or doubtful or self.in_quarantine else "succeeded"
 
     @property
     def exit_code(self) -> int:
-        """0 done, 1 failed, 3 something in quarantine or a sink parked or behind."""
+        """0 done, 1 failed, 3 something needs a look: a run, quarantine, a sink."""
         return {"succeeded": 0, "failed": 1, "partial": 3}[self.status]
 
     def to_json(self) -> dict[str, Any]:

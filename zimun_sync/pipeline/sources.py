@@ -1,7 +1,7 @@
 """Pulling every stream of one source, in the order that lets appointments know their zone."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from zimun_sync.errors import AuthenticationFailed, SourceUnavailable, WrongOrganization
 from zimun_sync.events import Emit, Renormalized
@@ -9,8 +9,11 @@ from zimun_sync.model import STREAMS
 from zimun_sync.normalize import Normalizer, Places, Rules
 from zimun_sync.normalize.process import Setup
 from zimun_sync.pipeline.ahead import Ahead
+from zimun_sync.pipeline.deletions import DeletionRules
+from zimun_sync.pipeline.listings import EventSource, Interrupted, Listings, Stopping
 from zimun_sync.pipeline.places import places_of
-from zimun_sync.pipeline.pull import Interrupted, Listings, Pull, Stopping
+from zimun_sync.pipeline.pull import Pull
+from zimun_sync.pipeline.retries import Retrying
 from zimun_sync.store import Lease, Run, RunStatus, Store
 
 _PLACES = frozenset({"organization", "locations"})
@@ -26,12 +29,14 @@ class SourceJob:
         listings: its API.
         rules: the user's words on its fields.
         streams: what to pull.
+        deletions: how far deletions may go by themselves.
     """
 
     name: str
     listings: Listings
     rules: Rules
     streams: Sequence[str]
+    deletions: DeletionRules = field(default_factory=DeletionRules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,9 @@ class SourcePull:
             self.ahead,
             self.emit,
             self.stopping,
+            self.job.deletions,
         )
+        self._retry_quarantined()
         for stream in (name for name in STREAMS if name in self.job.streams):
             if self.stopping():
                 raise Interrupted
@@ -78,6 +85,10 @@ class SourcePull:
             yield run
             if run.status == RunStatus.FAILED and self._is_hopeless(run):
                 return
+
+    def _retry_quarantined(self) -> None:
+        source = EventSource(self.job.name, self.job.rules, self.lease)
+        Retrying(source, self.store).step()
 
     def _is_hopeless(self, run: Run) -> bool:
         """Whether the other streams would fail alike: not reachable, or not let in."""

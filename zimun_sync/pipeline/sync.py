@@ -14,8 +14,8 @@ from zimun_sync.errors import ConfigError, SinkBroken, SinkUnavailable
 from zimun_sync.events import Emit
 from zimun_sync.pipeline.ahead import on_threads
 from zimun_sync.pipeline.deliver import Delivery, streams_in_order
+from zimun_sync.pipeline.listings import Interrupted
 from zimun_sync.pipeline.loops import LeaseKeeper, Loops
-from zimun_sync.pipeline.pull import Interrupted
 from zimun_sync.pipeline.report import SyncReport, sink_report
 from zimun_sync.pipeline.sources import SourceJob, SourcePull
 from zimun_sync.sinks import Checks, Sink, SinkContext

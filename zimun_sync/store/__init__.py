@@ -2,27 +2,50 @@
 
 from zimun_sync.store.deliveries import Delivered, Parked, ParkKind, Place
 from zimun_sync.store.feed import Lag
-from zimun_sync.store.inbox import Received
-from zimun_sync.store.leases import LEASE_SECONDS, Lease
+from zimun_sync.store.inbox import WEBHOOK, Received, RulesChanged, Thin, Understood, WaitingEvent
+from zimun_sync.store.leases import LEASE_SECONDS, Holder, Lease
+from zimun_sync.store.merging import Origin
+from zimun_sync.store.missing import Brake, Missed, MissingState
+from zimun_sync.store.overview import Backlog, GivenUp, QuarantineCount, Room
 from zimun_sync.store.pages import PageOutcome, PageRecords
 from zimun_sync.store.quarantine import SOURCE_SIDE, Entry
+from zimun_sync.store.retention import Cleaned, Keep
 from zimun_sync.store.runs import Run, RunStatus
 from zimun_sync.store.store import Store
+from zimun_sync.store.troubles import Remembered, Turns
 
 __all__ = [
     "LEASE_SECONDS",
     "SOURCE_SIDE",
+    "WEBHOOK",
+    "Backlog",
+    "Brake",
+    "Cleaned",
     "Delivered",
     "Entry",
+    "GivenUp",
+    "Holder",
+    "Keep",
     "Lag",
     "Lease",
+    "Missed",
+    "MissingState",
+    "Origin",
     "PageOutcome",
     "PageRecords",
     "ParkKind",
     "Parked",
     "Place",
+    "QuarantineCount",
     "Received",
+    "Remembered",
+    "Room",
+    "RulesChanged",
     "Run",
     "RunStatus",
     "Store",
+    "Thin",
+    "Turns",
+    "Understood",
+    "WaitingEvent",
 ]

@@ -93,6 +93,15 @@ class Feed:
             )
             return [_change(row) for row in connection.execute(query).all()]
 
+    def raws(self, source: str, stream: str, keys: Collection[str]) -> dict[str, bytes]:
+        """These records as the source gave them last; empty for those that are deleted."""
+        with self._database.read() as connection:
+            query = sa.select(records.c.key, records.c.raw).where(
+                self._of(connection, source, stream),
+                self._database.among(records.c.key, self._database.list_of(sorted(keys))),
+            )
+            return {row.key: row.raw for row in connection.execute(query)}
+
     def hashes(self, source: str, stream: str) -> Iterator[tuple[str, str]]:
         """Key and row hash of every record that is not deleted, in key order."""
         with self._database.read() as connection:

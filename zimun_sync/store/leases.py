@@ -102,6 +102,16 @@ class Leases:
                 sa.update(leases).where(leases.c.name == held.name).values(expires_at=expires_at)
             )
 
+    def holder(self, name: str) -> Holder | None:
+        """The process that holds the lease of that name; None where no living one does."""
+        query = sa.select(leases.c.holder, leases.c.expires_at).where(leases.c.name == name)
+        with self._database.read() as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None or row.expires_at <= micros(self._clock):
+            return None
+        holder = msgspec.json.decode(row.holder, type=Holder)
+        return None if holder.is_gone() else holder
+
     def release(self, held: Lease) -> None:
         """Let others have it at once; nothing happens if it was lost already."""
         with self._database.write(durable=False) as connection:

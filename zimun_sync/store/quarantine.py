@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 
 from zimun_sync.errors import ConfigError
 from zimun_sync.normalize import Refused
+from zimun_sync.normalize.events import EVENT_KEY
 from zimun_sync.store.database import Database
 from zimun_sync.store.schema import quarantine
 
@@ -125,7 +126,11 @@ def close_unlisted(connection: Connection, source: str, stream: str, run_id: str
     """Close source-side entries that a complete listing no longer brought."""
     connection.execute(
         sa.update(quarantine)
-        .where(_pending(source, stream, SOURCE_SIDE), quarantine.c.run_id != run_id)
+        .where(
+            _pending(source, stream, SOURCE_SIDE),
+            quarantine.c.run_id != run_id,
+            quarantine.c.key.not_like(f"{EVENT_KEY}%"),  # no listing can tell of those
+        )
         .values(status="closed", raw=None)
     )
 
@@ -240,6 +245,16 @@ class Quarantine:
             f"Quarantine entry {number} is {settled.status}: it no longer waits.",
             hint="`zimun-sync quarantine list` shows those that do.",
         )
+
+    def marked(self, source: str) -> list[Entry]:
+        """Entries on the source's side that someone asked to retry, of every stream."""
+        query = sa.select(quarantine).where(
+            quarantine.c.source == source,
+            quarantine.c.sink == SOURCE_SIDE,
+            quarantine.c.status == "retry",
+        )
+        with self._database.read() as connection:
+            return [Entry(*tuple(row)) for row in connection.execute(query).all()]
 
     def retrying(self, source: str, stream: str, sink: str) -> list[Entry]:
         """Entries of one place that someone asked to retry."""

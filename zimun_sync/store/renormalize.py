@@ -11,7 +11,7 @@ from zimun_sync.store.clock import Clock, micros
 from zimun_sync.store.database import Database
 from zimun_sync.store.leases import Lease, check
 from zimun_sync.store.listings import Listings
-from zimun_sync.store.pages import draw_seqs, lock_source
+from zimun_sync.store.merging import draw_seqs, lock_source
 from zimun_sync.store.quarantine import SOURCE_SIDE
 from zimun_sync.store.schema import quarantine, records, sources
 
@@ -47,11 +47,14 @@ class Renormalizer:
 
     def is_current(self, source: str, fingerprint: str) -> bool:
         """Whether the source's rows were normalized with exactly these rules and places."""
+        return self.fingerprint(source) == fingerprint
+
+    def fingerprint(self, source: str) -> str:
+        """Of the rules and places that all of the source's rows were last normalized with."""
+        query = sa.select(sources.c.normalized_with).where(sources.c.name == source)
         with self._database.read() as connection:
-            stored = connection.execute(
-                sa.select(sources.c.normalized_with).where(sources.c.name == source)
-            ).scalar_one()
-        return bool(stored == fingerprint)
+            found: str = connection.execute(query).scalar_one()
+        return found
 
     def mark_current(self, lease: Lease, source: str, fingerprint: str) -> None:
         """Record that every stream of the source was gone through."""

@@ -16,6 +16,7 @@ from zimun_sync.store.database import Database
 from zimun_sync.store.leases import Lease, check
 from zimun_sync.store.quarantine import close_unlisted
 from zimun_sync.store.schema import runs
+from zimun_sync.store.seen import forget_seen
 
 #: An unfinished run older than this is not resumed: its first pages are too old to build on.
 RESUME_WITHIN_SECONDS = 6 * 3600
@@ -27,6 +28,7 @@ class RunStatus(StrEnum):
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    NEEDS_ATTENTION = "needs_attention"  #: listed, but a person has to look before it counts
     SUPERSEDED = "superseded"  #: given up for a listing from the start
     NOT_OFFERED = "not_offered"  #: this API has no such list
 
@@ -170,6 +172,7 @@ class Runs:
         """Forget the checkpoint: the listing begins again at its first page."""
         with self._database.write(durable=False) as connection:
             check(connection, lease)
+            forget_seen(connection, run.run_id)
             again: dict[str, Any] = {
                 "pages": 0,
                 "records": 0,
@@ -192,6 +195,7 @@ class Runs:
             check(connection, lease)
             if listed_everything:
                 close_unlisted(connection, run.source, run.stream, run.run_id)
+            forget_seen(connection, run.run_id)
             _update(connection, run.run_id, self._ended(RunStatus.SUCCEEDED, None))
             return _get(connection, run.run_id)
 
@@ -199,8 +203,16 @@ class Runs:
         """Record on what error a run ended. A failed run keeps its checkpoint."""
         with self._database.write(durable=True) as connection:
             check(connection, lease)
+            if status is not RunStatus.FAILED:
+                forget_seen(connection, run.run_id)
             _update(connection, run.run_id, self._ended(status, error))
             return _get(connection, run.run_id)
+
+    def approve(self, run_id: str) -> Run:
+        """Let a run that needed attention count as succeeded."""
+        with self._database.write(durable=True) as connection:
+            _update(connection, run_id, self._ended(RunStatus.SUCCEEDED, None))
+            return _get(connection, run_id)
 
     def _ended(self, status: RunStatus, error: ZimunSyncError | None) -> dict[str, Any]:
         now = micros(self._clock)
@@ -264,7 +276,10 @@ def _reopened(now: int) -> dict[str, Any]:
 
 
 def _supersede(connection: Connection, last: Run | None, now: int) -> None:
-    if last is not None and last.status == RunStatus.RUNNING:
+    if last is None:
+        return
+    forget_seen(connection, last.run_id)
+    if last.status == RunStatus.RUNNING:
         _update(connection, last.run_id, {"status": RunStatus.SUPERSEDED, "finished_at": now})
 
 
@@ -306,6 +321,13 @@ def turn_page(
     values: dict[str, Any] = {f"add_{name}": counts[name] for name in _COUNTS}
     values |= {"run": run.run_id, "token": page_token, "requested_at": requested_at, "now": now}
     return _run(connection.execute(_ADVANCE, values).one())
+
+
+def count_tombstones(connection: Connection, run: Run, buried: int, now: int) -> Run:
+    """Add records that were found gone."""
+    counts = {"tombstoned": runs.c.tombstoned + buried, "changed": runs.c.changed + buried}
+    _update(connection, run.run_id, counts | {"updated_at": now})
+    return _get(connection, run.run_id)
 
 
 def count_changes(connection: Connection, run: Run, changed: int, now: int) -> Run:

@@ -15,12 +15,17 @@ from zimun_sync.store.feed import Feed
 from zimun_sync.store.inbox import Inbox
 from zimun_sync.store.leases import Leases
 from zimun_sync.store.listings import Listings
+from zimun_sync.store.merging import Merger
+from zimun_sync.store.missing import Missing
 from zimun_sync.store.opening import open_database, store_id
+from zimun_sync.store.overview import Overview
 from zimun_sync.store.pages import Pages
 from zimun_sync.store.quarantine import Quarantine
 from zimun_sync.store.renormalize import Renormalizer
+from zimun_sync.store.retention import Retention
 from zimun_sync.store.runs import Runs
 from zimun_sync.store.schema import sources
+from zimun_sync.store.troubles import Troubles
 
 
 class Store:
@@ -44,11 +49,16 @@ class Store:
         self.leases = Leases(database, clock)
         self.runs = Runs(database, clock, *([new_run_id] if new_run_id else []))
         self._listings = listings = Listings(database)
-        self.pages = Pages(database, listings, clock)
+        merger = Merger(database, listings)
+        self.pages = Pages(database, merger, clock)
+        self.missing = Missing(database, listings, merger, clock)
         self.feed = Feed(database, listings)
         self.deliveries = Deliveries(database, clock)
         self.quarantine = Quarantine(database)
-        self.inbox = Inbox(database, clock)
+        self.inbox = Inbox(database, merger, clock)
+        self.overview = Overview(database, listings, clock)
+        self.troubles = Troubles(database, clock)
+        self.retention = Retention(database, clock)
         self.renormalizer = Renormalizer(database, listings, clock)
 
     @classmethod

@@ -1,0 +1,115 @@
+"""What a webhook event says: a whole appointment, the id of one, or nothing that is understood.
+
+The shape is `{"type": "appointment.…", "timestamp": …, "data": {appointment}}`.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from zimun_sync.errors import RecordInvalid
+from zimun_sync.model import to_micros
+from zimun_sync.normalize.items import Refused
+from zimun_sync.normalize.normalizer import Normalized, Normalizer
+
+#: The stream that events are about, and how their types begin.
+EVENT_STREAM: Final = "appointments"
+_TYPES: Final = "appointment."
+#: Endings of types whose data may be a record's last state: the API is asked instead.
+_PARTING: Final = ("deleted", "removed", "erased")
+#: Key of the quarantine entry of an event whose record is not known.
+EVENT_KEY: Final = "event:"
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A record that an event carries.
+
+    Args:
+        record: normalized.
+        fields: names of the fields that it has, as the source calls them.
+        at: the event's own time, microseconds UTC; None where it has none.
+    """
+
+    record: Normalized
+    fields: frozenset[str]
+    at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A record that has to be fetched: the event does not carry it whole."""
+
+    key: str
+
+
+class _Envelope(msgspec.Struct):
+    type: str
+    data: msgspec.Raw
+    timestamp: msgspec.Raw | None = None
+
+
+_ENVELOPE = msgspec.json.Decoder(_Envelope)
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_MOMENT = msgspec.json.Decoder(datetime | int | float)
+
+
+def understand(event_id: str, body: bytes, normalizer: Normalizer) -> Carried | Named | Refused:
+    """What an authentic event says.
+
+    Args:
+        event_id: the event's id.
+        body: the request's body.
+        normalizer: of the appointments.
+    """
+    envelope = _envelope(event_id, body)
+    if isinstance(envelope, Refused):
+        return envelope
+    data = bytes(envelope.data)
+    key = normalizer.key_of(data)
+    if key is None:
+        return _refused(event_id, "missing-id", "The event names no appointment.", body)
+    if envelope.type.endswith(_PARTING):
+        return Named(key)
+    try:
+        record = normalizer.normalize(data)
+    except RecordInvalid as error:
+        # A time is what every appointment has: without it the event says only which one.
+        is_thin = error.code == "missing-time"
+        return Named(key) if is_thin else Refused(key, error.code, error.message, data)
+    return Carried(record, fields_of_raw(data), _moment(envelope.timestamp))
+
+
+def _envelope(event_id: str, body: bytes) -> _Envelope | Refused:
+    try:
+        envelope = _ENVELOPE.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        message = f"The event has another shape: {error}."
+        return _refused(event_id, "unknown-shape", message, body)
+    if envelope.type.startswith(_TYPES):
+        return envelope
+    message = f"Events of type {envelope.type[:100]!r} are not known."
+    return _refused(event_id, "unknown-event", message, body)
+
+
+def _refused(event_id: str, code: str, message: str, body: bytes) -> Refused:
+    return Refused(EVENT_KEY + event_id, code, message, body)
+
+
+def fields_of_raw(raw: bytes) -> frozenset[str]:
+    """Names of the fields of a raw record; none for a tombstone."""
+    return frozenset(_OBJECT.decode(raw)) if raw else frozenset()
+
+
+def _moment(raw: msgspec.Raw | None) -> int | None:
+    """Microseconds of an ISO time or of seconds since the epoch; None for anything else."""
+    if raw is None:
+        return None
+    try:
+        found = _MOMENT.decode(raw)
+        moment = found if isinstance(found, datetime) else datetime.fromtimestamp(found, UTC)
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError, OverflowError, OSError):
+        return None
+    return None if moment.tzinfo is None else to_micros(moment)

@@ -1,0 +1,209 @@
+"""From the inbox into the change feed: what events carry is merged, what they name is fetched.
+
+Two loops a source, so that a slow API never holds up what needs no request.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from zimun_sync.errors import NotFound, RecordInvalid, RequestRefused
+from zimun_sync.events import Emit, EventsApplied, RecordsFetched
+from zimun_sync.model import STREAMS, to_micros
+from zimun_sync.normalize import Normalizer, Refused
+from zimun_sync.normalize.events import (
+    EVENT_KEY,
+    EVENT_STREAM,
+    Carried,
+    Named,
+    fields_of_raw,
+    understand,
+)
+from zimun_sync.pipeline.listings import EventSource, Listings
+from zimun_sync.pipeline.places import places_of
+from zimun_sync.store import (
+    WEBHOOK,
+    Origin,
+    RulesChanged,
+    Store,
+    Thin,
+    Understood,
+    WaitingEvent,
+)
+
+_EVENTS_AT_ONCE: Final = 500
+#: Events whose records are fetched in one round: those for the same record cost one request.
+_THIN_AT_ONCE: Final = 200
+
+
+@dataclass(slots=True)
+class _Sorting:
+    """Events by what they say."""
+
+    carried: list[tuple[int, int, Carried]] = field(default_factory=list)
+    named: list[tuple[int, str]] = field(default_factory=list)
+    refused: list[tuple[int, Refused]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Applying:
+    """Merges what waiting events carry; never talks to the API.
+
+    Args:
+        source: whose events.
+        store: the inbox and the change feed.
+        emit: told what happens.
+    """
+
+    source: EventSource
+    store: Store
+    emit: Emit
+
+    def step(self) -> bool:
+        """Settle a batch of events; tells whether there was anything to do.
+
+        Raises:
+            LeaseLost: another process took over.
+            StoreError: the state could not be read or written.
+        """
+        events = self.store.inbox.next(self.source.name, _EVENTS_AT_ONCE)
+        if not events:
+            return False
+        while True:
+            try:
+                self._settle(events)
+            except RulesChanged:
+                continue  # a pull has just learnt of a place: normalize with it
+            return True
+
+    def _settle(self, events: Sequence[WaitingEvent]) -> None:
+        name = self.source.name
+        rules = self.store.renormalizer.fingerprint(name)
+        places = places_of(self.store, name)
+        normalizer = Normalizer(STREAMS[EVENT_STREAM], self.source.rules, places)
+        sorting = self._sort(events, normalizer)
+        settled = [number for number, _, _ in sorting.carried]
+        settled += [number for number, _ in sorting.refused]
+        understood = Understood(
+            settled,
+            [(each.record, at) for _, at, each in sorting.carried],
+            [refused for _, refused in sorting.refused],
+            sorting.named,
+        )
+        changed = self.store.inbox.settle(self.source.lease, name, EVENT_STREAM, understood, rules)
+        self.emit(
+            EventsApplied(name, len(events), changed, len(sorting.named), len(sorting.refused))
+        )
+
+    def _sort(self, events: Sequence[WaitingEvent], normalizer: Normalizer) -> _Sorting:
+        sorting = _Sorting()
+        for event in events:
+            said = understand(event.event_id, event.body, normalizer)
+            if isinstance(said, Carried):
+                said = self._of_this_organization(event, said, normalizer)
+            match said:
+                case Carried():
+                    at = event.sent_at if said.at is None else said.at
+                    sorting.carried.append((event.id, at, said))
+                case Named(key):
+                    sorting.named.append((event.id, key))
+                case Refused():
+                    sorting.refused.append((event.id, said))
+        self._set_partial_ones_apart(sorting)
+        return sorting
+
+    def _of_this_organization(
+        self, event: WaitingEvent, said: Carried, normalizer: Normalizer
+    ) -> Carried | Refused:
+        """Two organizations' records are never mixed, however well signed."""
+        known = self.store.organization(self.source.name)
+        given = normalizer.organization_of(said.record)
+        if None in (known, given) or known == given:
+            return said
+        message = f"The event is of organization {given!r}; this source is {known!r}."
+        key = EVENT_KEY + event.event_id
+        return Refused(key, "other-organization", message, event.body)
+
+    def _set_partial_ones_apart(self, sorting: _Sorting) -> None:
+        """An event that lacks fields which the stored record has says only that it changed."""
+        keys = {each.record.key for _, _, each in sorting.carried}
+        stored = self._stored_fields(keys)
+        whole = []
+        for number, at, each in sorting.carried:
+            if stored.get(each.record.key, frozenset()) <= each.fields:
+                whole.append((number, at, each))
+            else:
+                sorting.named.append((number, each.record.key))
+        sorting.carried = whole
+
+    def _stored_fields(self, keys: set[str]) -> Mapping[str, frozenset[str]]:
+        raws = self.store.feed.raws(self.source.name, EVENT_STREAM, keys)
+        return {key: fields_of_raw(raw) for key, raw in raws.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Fetching:
+    """Fetches the records that thin events name; each one once, however many events wait.
+
+    Args:
+        source: whose events.
+        listings: the API.
+        store: the inbox and the change feed.
+        emit: told what happens.
+        stopping: asked between requests.
+    """
+
+    source: EventSource
+    listings: Listings
+    store: Store
+    emit: Emit
+    stopping: Callable[[], bool]
+
+    def step(self) -> bool:
+        """Fetch some records; tells whether there was anything to do.
+
+        Raises:
+            SourceError: the API cannot be asked now; the events go on waiting.
+            LeaseLost: another process took over.
+            StoreError: the state could not be read or written.
+        """
+        waiting = self.store.inbox.thin(self.source.name, _THIN_AT_ONCE)
+        fetched = gone = changed = 0
+        try:
+            for thin in waiting:
+                if self.stopping():
+                    break
+                outcome = self._fetch(thin)
+                fetched += 1
+                gone += outcome is None
+                changed += outcome or 0
+        finally:
+            if fetched:
+                self.emit(RecordsFetched(self.source.name, fetched, gone, changed))
+        return bool(waiting)
+
+    def _fetch(self, thin: Thin) -> int | None:
+        """Fetch one record; tells how many changed, None when it is gone."""
+        origin = Origin(self.source.name, EVENT_STREAM, WEBHOOK)
+        lease = self.source.lease
+        try:
+            page = self.listings.record(EVENT_STREAM, thin.key)
+        except NotFound:
+            self.store.inbox.fetched(lease, origin, thin, None, 0)
+            return None
+        except RequestRefused as error:
+            refused = Refused(thin.key, "not-fetchable", error.message, None)
+            self.store.inbox.refuse(lease, origin, thin, refused)
+            return 0
+        raw = bytes(page.items[0])
+        asked_at = to_micros(page.requested_at)
+        normalizer = Normalizer(
+            STREAMS[EVENT_STREAM], self.source.rules, places_of(self.store, self.source.name)
+        )
+        try:
+            record = normalizer.normalize(raw)
+        except RecordInvalid as error:
+            refused = Refused(thin.key, error.code, error.message, raw)
+            self.store.inbox.refuse(lease, origin, thin, refused)
+            return 0
+        return self.store.inbox.fetched(lease, origin, thin, record, asked_at)

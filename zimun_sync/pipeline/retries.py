@@ -1,0 +1,59 @@
+"""Records that someone took out of quarantine, tried again with the rules of today."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from zimun_sync.model import STREAMS
+from zimun_sync.normalize import Normalizer, normalize_items
+from zimun_sync.normalize.events import EVENT_KEY
+from zimun_sync.pipeline.listings import EventSource
+from zimun_sync.pipeline.places import places_of
+from zimun_sync.store import Entry, RulesChanged, Store, Understood
+
+
+@dataclass(frozen=True, slots=True)
+class Retrying:
+    """Takes up what is marked for a retry on the source's side.
+
+    Args:
+        source: whose entries.
+        store: quarantine and change feed.
+    """
+
+    source: EventSource
+    store: Store
+
+    def step(self) -> bool:
+        """Try every marked entry once; tells whether there was any.
+
+        Raises:
+            LeaseLost: another process took over.
+            StoreError: the state could not be read or written.
+        """
+        entries = self.store.quarantine.marked(self.source.name)
+        for entry in entries:
+            if entry.raw is None or entry.key.startswith(EVENT_KEY):
+                self.store.inbox.put_back(self.source.lease, entry)
+            else:
+                self._normalize(entry, entry.raw)
+        return bool(entries)
+
+    def _normalize(self, entry: Entry, raw: bytes) -> None:
+        try:
+            self._settle(entry, [raw])
+        except RulesChanged:
+            self._settle(entry, [raw])
+
+    def _settle(self, entry: Entry, raws: Sequence[bytes]) -> None:
+        name = self.source.name
+        rules = self.store.renormalizer.fingerprint(name)
+        normalizer = Normalizer(
+            STREAMS[entry.stream], self.source.rules, places_of(self.store, name)
+        )
+        items = normalize_items(raws, normalizer)
+        records = [(record, entry.last_at) for record in items.records]
+        understood = Understood(records=records, refused=items.refused)
+        self.store.inbox.settle(self.source.lease, name, entry.stream, understood, rules)
+        if records:
+            # Its entry may stand under another key than the one it has now.
+            self.store.quarantine.mark(entry.id, "closed")

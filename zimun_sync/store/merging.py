@@ -1,0 +1,324 @@
+"""Merging versions into the change feed, inside a transaction that someone else owns."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from zimun_sync.normalize import Normalized
+from zimun_sync.store.database import Database
+from zimun_sync.store.listings import Listings
+from zimun_sync.store.merge import NOTHING_OVERRULED, Incoming, Standing, Verdict, judge
+from zimun_sync.store.schema import history, records, sources
+
+#: `asked_at` of versions that nobody asked for: they lose in silence, and start no dispute.
+NEVER_ASKED = -(2**63)
+
+_LOCK = sa.select(sources.c.seq).where(sources.c.name == sa.bindparam("source")).with_for_update()
+_DRAW = (
+    sa.update(sources)
+    .where(sources.c.name == sa.bindparam("source"))
+    .values(seq=sources.c.seq + sa.bindparam("count"))
+    .returning(sources.c.seq)
+)
+_NAMES = [column.name for column in records.columns]
+
+
+class Origin(NamedTuple):
+    """Where versions come from: source, stream, and the run that brings them."""
+
+    source: str
+    stream: str
+    run_id: str
+
+
+class Arrival(NamedTuple):
+    """A version on its way in, and the first one that had this content."""
+
+    record: Normalized
+    version: int
+    since: int
+    correction: int = 0
+    overruled: int = NOTHING_OVERRULED
+    deleted: bool = False
+
+
+class _Stamp(NamedTuple):
+    """What every row of one transaction shares."""
+
+    listing: int
+    run_id: str
+    now: int
+
+
+@dataclass(slots=True)
+class Sorted:
+    """Arrivals by verdict.
+
+    Args:
+        changed: they stand from now on.
+        superseded: keys whose standing version moves to history.
+        refreshed: nothing new to sinks, with the sequence that stays theirs.
+        late: they only belong into history.
+        disputed: keys whose standing version has to be confirmed by id.
+        seqs: sequence of every record that arrived, whatever became of it.
+    """
+
+    changed: list[Arrival] = field(default_factory=list)
+    superseded: list[str] = field(default_factory=list)
+    refreshed: list[tuple[Arrival, int]] = field(default_factory=list)
+    late: list[Arrival] = field(default_factory=list)
+    disputed: list[str] = field(default_factory=list)
+    seqs: list[int] = field(default_factory=list)
+
+
+class Merger:
+    """Applies the merge law to rows of the change feed.
+
+    Args:
+        database: the store's connections.
+        listings: numbers of listings.
+    """
+
+    def __init__(self, database: Database, listings: Listings) -> None:
+        self._database = database
+        self._listings = listings
+        insert = database.upsert(records)
+        self._add = insert.values(dict.fromkeys(_NAMES))
+        self._put = insert.values(dict.fromkeys(_NAMES)).on_conflict_do_update(
+            index_elements=["listing", "key"],
+            set_={name: insert.excluded[name] for name in _NAMES[2:]},
+        )
+        columns = [records.c.key, *(records.c[name] for name in Standing._fields)]
+        self._find = sa.select(*columns).where(
+            records.c.listing == sa.bindparam("listing"),
+            database.among(records.c.key, sa.bindparam("values")),
+        )
+        self._keep_late = (
+            database.upsert(history)
+            .values(dict.fromkeys(column.name for column in history.columns))
+            .on_conflict_do_nothing()
+        )
+
+    def take(
+        self,
+        connection: Connection,
+        origin: Origin,
+        arrivals: Mapping[str, Arrival],
+        asked_at: int,
+        now: int,
+    ) -> Sorted:
+        """Merge at most one version a key.
+
+        Args:
+            connection: in a transaction.
+            origin: where they come from.
+            arrivals: by key.
+            asked_at: when the source was asked for them, microseconds; or `NEVER_ASKED`.
+            now: the store's clock, microseconds.
+        """
+        lock_source(connection, origin.source)
+        standing = self.standing(connection, origin, list(arrivals))
+        sorted_ = _sort(arrivals, standing, asked_at)
+        self.store(connection, origin, sorted_, now)
+        return sorted_
+
+    def overrule(
+        self, connection: Connection, origin: Origin, arrival: Arrival, now: int
+    ) -> Sorted:
+        """Let a version stand, whatever stood before; the same content changes nothing."""
+        lock_source(connection, origin.source)
+        key = arrival.record.key
+        standing = self.standing(connection, origin, [key]).get(key)
+        sorted_ = Sorted()
+        if not _same(standing, arrival):
+            sorted_.changed.append(_overruling(arrival, standing))
+            sorted_.superseded.append(key)
+        self.store(connection, origin, sorted_, now)
+        return sorted_
+
+    def standing(
+        self, connection: Connection, origin: Origin, keys: Sequence[str]
+    ) -> dict[str, Standing]:
+        """What stands of these records, by key."""
+        listing = self._listing(connection, origin)
+        among = self._database.list_of(keys)
+        rows = connection.execute(self._find, {"listing": listing, "values": among})
+        return {row[0]: Standing._make(row[1:]) for row in rows.all()}
+
+    def store(self, connection: Connection, origin: Origin, sorted_: Sorted, now: int) -> None:
+        """Write what was decided."""
+        changed = sorted(sorted_.changed, key=_key)  # neighbours in the key index go in together
+        self._supersede(connection, origin, sorted_.superseded, now)
+        last = draw_seqs(connection, origin.source, len(changed))
+        first = last - len(changed) + 1
+        at = _Stamp(self._listing(connection, origin), origin.run_id, now)
+        new = [_record_row(at, arrival, seq) for seq, arrival in enumerate(changed, start=first)]
+        refreshed = [_record_row(at, arrival, seq) for arrival, seq in sorted_.refreshed]
+        known = sorted_.superseded or refreshed
+        self._database.insert_many(connection, self._put if known else self._add, new + refreshed)
+        late = [_history_row(at, arrival) for arrival in sorted_.late]
+        self._database.insert_many(connection, self._keep_late, late)
+        sorted_.seqs += range(first, first + len(changed))
+
+    def _listing(self, connection: Connection, origin: Origin) -> int:
+        return self._listings.number(connection, origin.source, origin.stream)
+
+    def _supersede(
+        self, connection: Connection, origin: Origin, keys: Sequence[str], now: int
+    ) -> None:
+        """Keep the versions that are about to be replaced."""
+        if not keys:
+            return
+        names = [column.name for column in history.columns if column.name != "superseded_at"]
+        old = sa.select(*(records.c[name] for name in names), sa.literal(now)).where(
+            records.c.listing == self._listing(connection, origin),
+            self._database.among(records.c.key, self._database.list_of(keys)),
+        )
+        keep = self._database.upsert(history).from_select([*names, "superseded_at"], old)
+        connection.execute(keep.on_conflict_do_nothing())
+
+
+def arrival_of(record: Normalized, asked_at: int) -> Arrival:
+    """A version as the source gives it; where it gives none, when it was asked or told."""
+    version = asked_at if record.updated_at is None else record.updated_at
+    return Arrival(record, version, version)
+
+
+def newest_by_key(arrivals: Iterable[Arrival]) -> dict[str, Arrival]:
+    """One version a key: the greatest."""
+    newest: dict[str, Arrival] = {}
+    for arrival in arrivals:
+        known = newest.setdefault(arrival.record.key, arrival)
+        if _rank(arrival) > _rank(known):
+            newest[arrival.record.key] = arrival
+    return newest
+
+
+def rounds(arrivals: Iterable[Arrival]) -> list[dict[str, Arrival]]:
+    """Every version, the oldest first, in rounds of at most one a key."""
+    found: list[dict[str, Arrival]] = []
+    counts: dict[str, int] = {}
+    for arrival in sorted(arrivals, key=_rank):
+        key = arrival.record.key
+        number = counts[key] = counts.get(key, -1) + 1
+        if number == len(found):
+            found.append({})
+        found[number][key] = arrival
+    return found
+
+
+def _rank(arrival: Arrival) -> tuple[int, bool, bytes]:
+    return arrival.version, arrival.deleted, arrival.record.hash
+
+
+def _key(arrival: Arrival) -> str:
+    return arrival.record.key
+
+
+def _same(standing: Standing | None, arrival: Arrival) -> bool:
+    return (
+        standing is not None
+        and standing.hash == arrival.record.hash
+        and standing.deleted == arrival.deleted
+    )
+
+
+def _overruling(arrival: Arrival, standing: Standing | None) -> Arrival:
+    if standing is None:
+        return arrival
+    overruled = max(standing.overruled, standing.version)
+    return arrival._replace(correction=standing.correction + 1, overruled=overruled)
+
+
+def _sort(
+    arrivals: Mapping[str, Arrival], standing: Mapping[str, Standing], asked_at: int
+) -> Sorted:
+    sorted_ = Sorted()
+    for key, arrival in arrivals.items():
+        present = standing.get(key)
+        if present is None:
+            sorted_.changed.append(arrival)
+        else:
+            _sort_known(sorted_, arrival, present, asked_at)
+    return sorted_
+
+
+def _sort_known(sorted_: Sorted, arrival: Arrival, present: Standing, asked_at: int) -> None:
+    record = arrival.record
+    incoming = Incoming(
+        arrival.version, arrival.deleted, record.hash, record.row_hash, asked_at=asked_at
+    )
+    match judge(present, incoming):
+        case Verdict.CHANGE:
+            sorted_.changed.append(_inheriting(arrival, present))
+            sorted_.superseded.append(record.key)
+            return
+        case Verdict.REFRESH:
+            refreshed = _inheriting(arrival, present)._replace(since=present.since)
+            sorted_.refreshed.append((refreshed, present.seq))
+        case Verdict.LATE:
+            sorted_.late.append(_inheriting(arrival, present))
+        case Verdict.DISPUTED:
+            sorted_.disputed.append(record.key)
+        case Verdict.NOTHING:
+            pass
+    sorted_.seqs.append(present.seq)
+
+
+def _inheriting(arrival: Arrival, standing: Standing) -> Arrival:
+    if not standing.correction:
+        return arrival
+    return arrival._replace(correction=standing.correction, overruled=standing.overruled)
+
+
+def lock_source(connection: Connection, source: str) -> None:
+    """Make every other writer of this source wait until we commit."""
+    connection.execute(_LOCK, {"source": source})
+
+
+def draw_seqs(connection: Connection, source: str, count: int) -> int:
+    """Take `count` sequence numbers; returns the last one."""
+    if not count:
+        return 0
+    last = connection.execute(_DRAW, {"source": source, "count": count}).scalar_one()
+    return int(last)
+
+
+def _record_row(at: _Stamp, arrival: Arrival, seq: int) -> tuple[Any, ...]:
+    record, version, since, correction, overruled, deleted = arrival
+    return (
+        at.listing,
+        record.key,
+        seq,
+        correction,
+        overruled,
+        version,
+        since,
+        deleted,
+        record.hash,
+        record.row_hash,
+        record.row,
+        record.raw,
+        at.run_id,
+        at.now,
+    )
+
+
+def _history_row(at: _Stamp, arrival: Arrival) -> tuple[Any, ...]:
+    record, version, since, correction, _, deleted = arrival
+    return (
+        at.listing,
+        record.key,
+        correction,
+        version,
+        record.hash,
+        since,
+        deleted,
+        record.row,
+        at.run_id,
+        at.now,
+        at.now,
+    )

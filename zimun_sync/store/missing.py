@@ -1,0 +1,280 @@
+"""Records that a complete listing missed: found, held back or due, and buried on proof."""
+
+from array import array
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from zimun_sync.model import STREAMS
+from zimun_sync.normalize.tombstones import tombstone
+from zimun_sync.store import quarantine
+from zimun_sync.store.clock import Clock, micros
+from zimun_sync.store.database import Database
+from zimun_sync.store.leases import Lease, check
+from zimun_sync.store.listings import Listings
+from zimun_sync.store.merging import Arrival, Merger, Origin
+from zimun_sync.store.quarantine import SOURCE_SIDE
+from zimun_sync.store.runs import Run, count_tombstones
+from zimun_sync.store.schema import missing, records, seen, sources
+from zimun_sync.store.seen import set_bits
+
+_CHUNK: Final = 5_000
+_NEW: Final = "new"  # only within the transaction of `find`
+
+
+class MissingState(StrEnum):
+    """What a missing record waits for."""
+
+    HELD = "held"  #: too many went missing at once: a person's approval
+    DUE = "due"  #: being asked for by id, or buried where a stream has no by-id
+    ONCE = "once"  #: a second complete listing, where a stream has no by-id
+
+
+@dataclass(frozen=True, slots=True)
+class Brake:
+    """How many records may go missing at once: the larger of the two.
+
+    Args:
+        share: of the stream's records.
+        least: records.
+    """
+
+    share: float
+    least: int
+
+    def stops(self, missing_now: int, held: int) -> bool:
+        """Whether so many of those that are held need a person's approval."""
+        return missing_now > max(self.least, self.share * held)
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """What a complete listing did not bring.
+
+    Args:
+        held: records of the stream that are not deleted.
+        newly: of these, missing without having been due before.
+        braked: whether the newly missing wait for approval.
+    """
+
+    held: int
+    newly: int
+    braked: bool
+
+
+class Missing:
+    """Finds and buries what is gone from the source.
+
+    Args:
+        database: the store's connections.
+        listings: numbers of listings.
+        merger: the merge law.
+        clock: aware UTC now.
+    """
+
+    def __init__(
+        self, database: Database, listings: Listings, merger: Merger, clock: Clock
+    ) -> None:
+        self._database = database
+        self._listings = listings
+        self._merger = merger
+        self._clock = clock
+
+    def find(self, lease: Lease, run: Run, brake: Brake, *, by_id: bool) -> Missed:
+        """Take down what a complete listing missed.
+
+        What was stored since the run began is left out: the listing may have passed its place.
+
+        Args:
+            lease: the source's lease.
+            run: with its last page stored.
+            brake: how much may go missing at once.
+            by_id: whether single records can be asked for; without it a record is due once two
+                complete listings missed it.
+
+        Raises:
+            LeaseLost: another process took over; nothing was written.
+        """
+        unseen, total = self._unseen(run)
+        now = micros(self._clock)
+        with self._database.write(durable=False) as connection:
+            check(connection, lease)
+            listing = self._listings.number(connection, run.source, run.stream)
+            deleted = 0
+            for start in range(0, len(unseen), _CHUNK):
+                among = sa.and_(
+                    records.c.listing == listing,
+                    records.c.seq.in_(unseen[start : start + _CHUNK].tolist()),
+                )
+                self._take_down(connection, run, among, now)
+                deleted += _count(connection, records, among, records.c.deleted.is_(True))
+            here = missing.c.listing == listing
+            connection.execute(sa.delete(missing).where(here, missing.c.run_id != run.run_id))
+            held, newly = total - deleted, _count(connection, missing, here, _undecided())
+            braked = brake.stops(newly, held)
+            state = MissingState.DUE if by_id else MissingState.ONCE
+            _set(connection, here & _undecided(), MissingState.HELD if braked else state)
+        return Missed(held, newly, braked)
+
+    def _unseen(self, run: Run) -> tuple["array[int]", int]:
+        """Sequences of the stream that the run's pages did not bring, and how many it has."""
+        pages = sa.select(seen.c["keys"]).where(seen.c.run_id == run.run_id)
+        head = sa.select(sources.c.seq).where(sources.c.name == run.source)
+        unseen, total = array("Q"), 0
+        with self._database.read() as connection:
+            bits = bytearray(connection.execute(head).scalar_one() // 8 + 1)
+            for packed in connection.execute(pages.execution_options(yield_per=100)).scalars():
+                set_bits(bits, packed)
+            held = sa.select(records.c.seq).where(
+                records.c.listing == self._listings.number(connection, run.source, run.stream)
+            )
+            rows = connection.execute(held.execution_options(yield_per=10_000)).scalars()
+            for chunk in rows.partitions():
+                total += len(chunk)
+                unseen.extend([seq for seq in chunk if not bits[seq >> 3] & (1 << (seq & 7))])
+        return unseen, total
+
+    def _take_down(
+        self, connection: Connection, run: Run, among: sa.ColumnElement[bool], now: int
+    ) -> None:
+        found = sa.select(
+            records.c.listing,
+            records.c.key,
+            sa.literal(_NEW),
+            sa.literal(run.run_id),
+            sa.literal(now, sa.BigInteger),
+        ).where(among, records.c.deleted.is_(False), records.c.observed_at < run.started_at)
+        insert = self._database.upsert(missing).from_select(missing.columns.keys(), found)
+        twice = sa.and_(missing.c.state == MissingState.ONCE, missing.c.run_id != run.run_id)
+        again: dict[str, Any] = {
+            "state": sa.case((twice, MissingState.DUE), else_=missing.c.state),
+            "run_id": run.run_id,
+        }
+        connection.execute(
+            insert.on_conflict_do_update(index_elements=["listing", "key"], set_=again)
+        )
+
+    def due(self, source: str, stream: str, limit: int) -> list[str]:
+        """Keys that are due, those missed first in front."""
+        with self._database.read() as connection:
+            query = (
+                sa.select(missing.c.key)
+                .where(self._at(connection, source, stream, MissingState.DUE))
+                .order_by(missing.c.missed_at, missing.c.key)
+                .limit(limit)
+            )
+            return list(connection.execute(query).scalars())
+
+    def count(self, source: str, stream: str, state: MissingState) -> int:
+        """How many missing records of a stream wait for that."""
+        with self._database.read() as connection:
+            return _count(connection, missing, self._at(connection, source, stream, state))
+
+    def listed(self, run: Run, limit: int) -> list[str]:
+        """Keys of some records that the run's listing did bring."""
+        with self._database.read() as connection:
+            listing = self._listings.number(connection, run.source, run.stream)
+            lost = sa.select(missing.c.key).where(missing.c.listing == listing)
+            brought = sa.or_(records.c.run_id == run.run_id, records.c.observed_at < run.started_at)
+            query = (
+                sa.select(records.c.key)
+                .where(
+                    records.c.listing == listing,
+                    records.c.deleted.is_(False),
+                    records.c.key.not_in(lost),
+                    brought,
+                )
+                .order_by(records.c.seq.desc())
+                .limit(limit)
+            )
+            return list(connection.execute(query).scalars())
+
+    def approve(self, run_id: str) -> int:
+        """Let what a run found missing be deleted on proof; returns how many records that is."""
+        with self._database.write(durable=True) as connection:
+            held = sa.and_(missing.c.run_id == run_id, missing.c.state == MissingState.HELD)
+            return _set(connection, held, MissingState.DUE)
+
+    def found(self, lease: Lease, run: Run, keys: Collection[str]) -> None:
+        """Forget that these are missing: they answered by id."""
+        with self._database.write(durable=False) as connection:
+            check(connection, lease)
+            self._forget(connection, run, keys)
+
+    def bury(self, lease: Lease, run: Run, gone: Mapping[str, int]) -> Run:
+        """Put tombstones where records are known to be gone.
+
+        Args:
+            lease: the source's lease.
+            run: the run that missed them.
+            gone: when each one's absence was asked for, by key, microseconds UTC.
+
+        Raises:
+            LeaseLost: another process took over; nothing was written.
+        """
+        now = micros(self._clock)
+        origin = Origin(run.source, run.stream, run.run_id)
+        with self._database.write(durable=False) as connection:
+            check(connection, lease)
+            rows = self._rows(connection, run, gone)
+            buried = sum(
+                self._bury(connection, origin, _tombstone(run.stream, key, row, gone[key]), now)
+                for key, row in rows.items()
+            )
+            place = (run.source, run.stream, SOURCE_SIDE)
+            quarantine.close(connection, place, gone.keys())
+            self._forget(connection, run, gone.keys())
+            return count_tombstones(connection, run, buried, now)
+
+    def _bury(self, connection: Connection, origin: Origin, arrival: Arrival, now: int) -> int:
+        key, asked_at = arrival.record.key, arrival.version
+        sorted_ = self._merger.take(connection, origin, {key: arrival}, asked_at, now)
+        if sorted_.disputed:  # the API was asked by id: its answer stands
+            sorted_ = self._merger.overrule(connection, origin, arrival, now)
+        return len(sorted_.changed)
+
+    def _rows(self, connection: Connection, run: Run, keys: Iterable[str]) -> dict[str, bytes]:
+        """Packed rows of records that are not deleted."""
+        query = sa.select(records.c.key, records.c.row).where(
+            records.c.listing == self._listings.number(connection, run.source, run.stream),
+            self._database.among(records.c.key, self._database.list_of(sorted(keys))),
+            records.c.deleted.is_(False),
+        )
+        return {found.key: found.row for found in connection.execute(query)}
+
+    def _forget(self, connection: Connection, run: Run, keys: Iterable[str]) -> None:
+        connection.execute(
+            sa.delete(missing).where(
+                missing.c.listing == self._listings.number(connection, run.source, run.stream),
+                self._database.among(missing.c.key, self._database.list_of(sorted(keys))),
+            )
+        )
+
+    def _at(
+        self, connection: Connection, source: str, stream: str, state: MissingState
+    ) -> sa.ColumnElement[bool]:
+        listing = self._listings.number(connection, source, stream)
+        return sa.and_(missing.c.listing == listing, missing.c.state == state)
+
+
+def _undecided() -> sa.ColumnElement[bool]:
+    return missing.c.state.in_([_NEW, MissingState.HELD])
+
+
+def _set(connection: Connection, which: sa.ColumnElement[bool], state: MissingState) -> int:
+    return connection.execute(sa.update(missing).where(which).values(state=state)).rowcount
+
+
+def _count(connection: Connection, table: sa.Table, *which: sa.ColumnElement[bool]) -> int:
+    return int(
+        connection.execute(sa.select(sa.func.count()).select_from(table).where(*which)).scalar_one()
+    )
+
+
+def _tombstone(stream: str, key: str, row: bytes, asked_at: int) -> Arrival:
+    record = tombstone(STREAMS[stream], key, row, asked_at)
+    return Arrival(record, asked_at, asked_at, deleted=True)
