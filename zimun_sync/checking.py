@@ -13,10 +13,10 @@ from zimun_sync.errors import (
     SourceUnavailable,
     StoreError,
 )
-from zimun_sync.pipeline.sync import sink_context
+from zimun_sync.pipeline.contact import sink_context
 from zimun_sync.sinks import Checks
 from zimun_sync.store import Store
-from zimun_sync.wiring import build_sink, source_job
+from zimun_sync.wiring import build_sink, client
 
 #: A person is waiting: give up on an unreachable host sooner than a nightly run would.
 _PATIENCE_SECONDS = 15.0
@@ -58,11 +58,11 @@ def check_all(config: Config) -> Iterator[Finding]:
 
 def _check_source(name: str, settings: SourceSettings) -> Iterator[Finding]:
     brief = settings.model_copy(update={"max_elapsed": _PATIENCE_SECONDS})
-    with source_job(name, brief, lambda _event: None, Event()) as job:
-        for stream in job.streams:
+    with client(brief, lambda _wait: None, Event()) as api:
+        for stream in settings.streams:
             what = f"source {name}: {stream}"
             try:
-                page = job.listings.page(stream)
+                page = api.page(stream)
             except NotFound as error:
                 needed = stream == "appointments"
                 message = error.message if needed else "not offered by this API; left out"

@@ -198,6 +198,15 @@ class RecordsFetched:
 
 
 @dataclass(frozen=True, slots=True)
+class FetchingDelayed:
+    """Records that thin events name cannot be asked for now; again in `wait` seconds."""
+
+    source: str
+    wait: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class PullStarted:
     """The daemon begins to pull a source; `cause`: nightly, reconcile, start, request, retry."""
 
@@ -290,6 +299,15 @@ class ConfigRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class StateUnavailable:
+    """The state could not be read or written; the worker tries again in `wait` seconds."""
+
+    worker: str
+    wait: float
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class StateCleaned:
     """Rows past their retention were removed."""
 
@@ -318,6 +336,7 @@ Event = (
     | WebhookRefused
     | EventsApplied
     | RecordsFetched
+    | FetchingDelayed
     | PullStarted
     | PullFinished
     | HookCalled
@@ -328,6 +347,7 @@ Event = (
     | DaemonStopping
     | ConfigReloaded
     | ConfigRefused
+    | StateUnavailable
     | StateCleaned
 )
 

@@ -1,25 +1,36 @@
 """From configuration to objects: clients for sources, sinks for connectors."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event
 
 from zimun_sync.config import Config, SourceSettings
 from zimun_sync.events import Emit, RequestRetried
+from zimun_sync.pipeline.deletions import DeletionRules
 from zimun_sync.pipeline.sources import SourceJob
 from zimun_sync.sinks import Sink
+from zimun_sync.store import Brake
 from zimun_sync.zimun import Timing, Waiting, ZimunClient
 
 
 @contextmanager
-def source_job(name: str, settings: SourceSettings, emit: Emit, stop: Event) -> Iterator[SourceJob]:
+def source_job(config: Config, name: str, emit: Emit, stop: Event) -> Iterator[SourceJob]:
     """A source ready to be pulled; its connections are closed at the end of the block."""
+    settings, limits = config.sources[name], config.deletions
+    rules = DeletionRules(Brake(limits.share, limits.least), limits.checks)
 
     def waiting(wait: Waiting) -> None:
         emit(RequestRetried(name, wait.call, wait.attempt, wait.seconds, wait.reason))
 
-    with ZimunClient(settings, timing=Timing(stop=stop), observer=waiting) as client:
-        yield SourceJob(name, client, settings.rules, settings.streams)
+    with client(settings, waiting, stop) as api:
+        yield SourceJob(name, api, settings.rules, settings.streams, rules)
+
+
+def client(
+    settings: SourceSettings, observer: Callable[[Waiting], None], stop: Event
+) -> ZimunClient:
+    """The API of a source; a context manager."""
+    return ZimunClient(settings, timing=Timing(stop=stop), observer=observer)
 
 
 def build_sinks(config: Config) -> dict[str, Sink]:

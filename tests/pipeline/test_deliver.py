@@ -7,8 +7,8 @@ import pytest
 
 from zimun_sync.errors import ConfigError, SinkBroken, SinkUnavailable
 from zimun_sync.events import BatchDelivered, ConnectorFailed, SinkParked, SinkWaiting
+from zimun_sync.pipeline.contact import sink_context
 from zimun_sync.pipeline.deliver import Delivery, Progress
-from zimun_sync.pipeline.sync import sink_context
 from zimun_sync.sinks import Batch, Rejection, SinkContext, WriteResult
 
 Make = Callable[..., dict[str, Any]]

@@ -70,11 +70,15 @@ def test_a_full_disk_advances_no_offset_without_its_rejections(store: Store) -> 
     lease = store.leases.acquire("sink:files")
     rejected = [Rejection(f"k{number}", "too-long", "x" * 500) for number in range(500)]
     disk.fill()
-    full(lambda: store.deliveries.record(lease, place, "v1", Delivered(9, (), rejected, "r")))
+    full(
+        lambda: store.deliveries.record(
+            lease, place, "v1", Delivered(9, (), rejected, "r"), began_at=0
+        )
+    )
     assert store.deliveries.offset(place, "v1") == 0
     assert store.quarantine.entries() == []
     disk.free()
-    store.deliveries.record(lease, place, "v1", Delivered(9, (), rejected, "r"))
+    store.deliveries.record(lease, place, "v1", Delivered(9, (), rejected, "r"), began_at=0)
     assert store.deliveries.offset(place, "v1") == 9
     assert len(store.quarantine.entries()) == 500
     store.close()

@@ -2,6 +2,7 @@
 
 import os
 import time
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -98,7 +99,7 @@ def _sync(console: Console, config: Config) -> None:
 def _change(console: Console, config: Config) -> None:
     with ZimunClient(config.sources["main"]) as client:
         open_ones = (each for each in client.appointments() if _can_change(each))
-        chosen = [next(open_ones) for _ in range(5)]
+        chosen = list(islice(open_ones, 5))
         for each in chosen[:2]:
             moved = _move(client, each)
             console.print(f"  {each.appointment_id} moved to {moved}", markup=False)
@@ -108,7 +109,7 @@ def _change(console: Console, config: Config) -> None:
 
 
 def _can_change(appointment: "Appointment") -> bool:
-    return appointment.status == "confirmed" and appointment.service_id is not None
+    return appointment.status in {"confirmed", "scheduled"} and appointment.service_id is not None
 
 
 def _move(client: ZimunClient, appointment: "Appointment") -> str:

@@ -3,6 +3,7 @@
 from zimun_sync.config.loading import load
 from zimun_sync.config.models import Config, LogSettings, SinkConfig, SourceSettings, SyncSettings
 from zimun_sync.config.schema import schema
+from zimun_sync.config.secret_values import secrets_of
 from zimun_sync.config.showing import show
 from zimun_sync.config.starter import starter
 
@@ -14,6 +15,7 @@ __all__ = [
     "SyncSettings",
     "load",
     "schema",
+    "secrets_of",
     "show",
     "starter",
 ]

@@ -50,6 +50,7 @@ class Draft:
         self.environment = Environment(environ, document.values)
         self._folder = folder
         self._environ = environ
+        self.secret_files: list[Path] = []
         self._problems: list[Problem] = []
         self._failed: set[Place] = set()
         self._models: dict[Place, type[BaseModel]] = {}
@@ -153,6 +154,7 @@ class Draft:
         self._borrowed[place] = f"the content of {path}"
         try:
             section.values[name] = read_secret(path, self._folder)
+            self.secret_files.append(self._folder / path)
         except ConfigError as error:
             self.add((*section.place, key), error.message)
             self._failed.add(place)

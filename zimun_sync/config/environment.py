@@ -29,6 +29,12 @@ class _Variables(BaseSettings):
     sources: Mapping[str, Any] | None = None
     sinks: Mapping[str, Any] | None = None
     sync: Mapping[str, Any] | None = None
+    deletions: Mapping[str, Any] | None = None
+    server: Mapping[str, Any] | None = None
+    schedule: Mapping[str, Any] | None = None
+    hooks: Mapping[str, Any] | None = None
+    alerts: Mapping[str, Any] | None = None
+    retention: Mapping[str, Any] | None = None
     log: Mapping[str, Any] | None = None
 
 
@@ -69,7 +75,7 @@ class Environment:
         self.values: dict[str, Any] = _Source(
             {name: environ[name] for name in self._names.values()}
         )()
-        for group in ("sources", "sinks"):
+        for group in ("sources", "sinks", "hooks"):
             known = file_values.get(group)
             if isinstance(self.values.get(group), dict) and isinstance(known, dict):
                 self.values[group] = _with_dashes(self.values[group], known)

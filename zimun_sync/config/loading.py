@@ -54,6 +54,7 @@ def load(path: Path | None, environ: Mapping[str, str] = os.environ) -> Config:
         alerts=settings.alerts,
         retention=settings.retention,
         log=settings.log,
+        secret_files=tuple(draft.secret_files),
         warnings=(*_no_sinks(sinks, file), *_readable_secrets(draft, file)),
     )
 

@@ -212,6 +212,7 @@ class Config:
         retention: how long the state keeps what is over.
         log: what is logged.
         warnings: what a person should know although nothing is wrong, one sentence each.
+        secret_files: files that `X_file` settings were read from.
     """
 
     file: Path
@@ -228,3 +229,4 @@ class Config:
     retention: RetentionSettings
     log: LogSettings
     warnings: tuple[str, ...] = ()
+    secret_files: tuple[Path, ...] = ()

@@ -48,7 +48,7 @@ class Named:
 class _Envelope(msgspec.Struct):
     type: str
     data: msgspec.Raw
-    timestamp: msgspec.Raw | None = None
+    timestamp: msgspec.Raw = msgspec.Raw(b"null")
 
 
 _ENVELOPE = msgspec.json.Decoder(_Envelope)
@@ -103,10 +103,8 @@ def fields_of_raw(raw: bytes) -> frozenset[str]:
     return frozenset(_OBJECT.decode(raw)) if raw else frozenset()
 
 
-def _moment(raw: msgspec.Raw | None) -> int | None:
+def _moment(raw: msgspec.Raw) -> int | None:
     """Microseconds of an ISO time or of seconds since the epoch; None for anything else."""
-    if raw is None:
-        return None
     try:
         found = _MOMENT.decode(raw)
         moment = found if isinstance(found, datetime) else datetime.fromtimestamp(found, UTC)

@@ -9,10 +9,10 @@ from typing import Self
 
 from zimun_sync.errors import ConfigError
 from zimun_sync.model import STREAMS
-from zimun_sync.pipeline.loops import LeaseKeeper
-from zimun_sync.pipeline.sync import sink_context, sink_lease
+from zimun_sync.pipeline.contact import sink_context, sink_lease
+from zimun_sync.pipeline.keeper import LeaseKeeper
 from zimun_sync.sinks import Adopts, ReadsBack, Sink
-from zimun_sync.store import Store
+from zimun_sync.store import ParkKind, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Adoption:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        if not isinstance(self._sink, Adopts):
+        if not isinstance(self._sink, Adopts) and not self._is_restored():
             raise ConfigError(
                 f"Sink {self._name!r} does not record which state it belongs to.",
                 hint="There is nothing to adopt; just run `zimun-sync sync`.",
@@ -61,6 +61,11 @@ class Adoption:
     ) -> None:
         self._stack.close()
 
+    def _is_restored(self) -> bool:
+        """Whether the sink waits because the state was restored, whatever the sink records."""
+        parked = self._store.deliveries.parked().get(self._name)
+        return parked is not None and parked.kind is ParkKind.RESTORED
+
     def compare(self, streams: Mapping[str, Sequence[str]]) -> Iterator[Comparison]:
         """Keys and content hashes of each source's streams, sink against store."""
         if not isinstance(self._sink, ReadsBack):
@@ -71,7 +76,7 @@ class Adoption:
                 yield _compare(source, name, stored, self._sink.read_back(source, STREAMS[name]))
 
     def adopt(self) -> None:
-        """Record this store as the sink's, and deliver everything to it anew."""
+        """Record this store as the sink's, where it can, and deliver everything to it anew."""
         if isinstance(self._sink, Adopts):
             self._sink.adopt(sink_context(self._store, self._name, adopting=True))
         self._store.deliveries.rewind(self._name)

@@ -110,6 +110,25 @@ class Deletions:
         self._tell(run, checked)
         return run
 
+    def confirm_all(self, run: Run, normalizer: Normalizer) -> Run:
+        """Ask for every record that is due, as a person who approved a run expects.
+
+        Raises:
+            ListingDoubtful: as `confirm`.
+            LeaseLost: another process took over.
+            Interrupted: the process was asked to end; the next run goes on.
+        """
+        due = self._due(run)
+        while due:
+            run = self.confirm(run, normalizer)
+            before, due = due, self._due(run)
+            if due >= before:
+                break  # the API cannot be asked now: the next run goes on
+        return run
+
+    def _due(self, run: Run) -> int:
+        return self.store.missing.count(run.source, run.stream, MissingState.DUE)
+
     def _doubt_emptiness(self, run: Run) -> None:
         held = self.store.feed.count(run.source, run.stream)
         if held:
@@ -195,10 +214,14 @@ class Deletions:
         return self.store.missing.bury(self.lease, run, gone)
 
     def _tell(self, run: Run, checked: _Checked) -> None:
-        waiting = self.store.missing.count(run.source, run.stream, MissingState.DUE)
         self.emit(
             DeletionsChecked(
-                run.source, run.stream, run.run_id, checked.buried, checked.present, waiting
+                run.source,
+                run.stream,
+                run.run_id,
+                checked.buried,
+                checked.present,
+                self._due(run),
             )
         )
 

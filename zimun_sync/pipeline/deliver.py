@@ -44,6 +44,14 @@ class Totals:
         self.unchanged += result.unchanged
         self.rejected += len(result.rejected)
 
+    def since(self, before: "Totals") -> "Totals":
+        """What came on top of earlier totals."""
+        return Totals(
+            self.applied - before.applied,
+            self.unchanged - before.unchanged,
+            self.rejected - before.rejected,
+        )
+
 
 @dataclass(slots=True)
 class Delivery:
@@ -92,7 +100,9 @@ class Delivery:
             LeaseLost: another process took over this sink.
             StoreError: the state could not be read or written.
         """
-        if self.is_parked():
+        self.parked = self.name in self.store.deliveries.parked()
+        if self.parked:
+            self._let_go()  # whoever has to mend it may need what it holds
             return Progress.PARKED
         try:
             delivered = self._deliver_round(more=more)
@@ -198,7 +208,11 @@ class Delivery:
         held = [change.key for change in batch.stored if change.key not in rejected]
         seq = max(offset, batch.last_seq)
         delivered = Delivered(seq, held, result.rejected, batch.stored[-1].run_id)
-        self.store.deliveries.record(self.lease, place, fingerprint, delivered)
+        recorded = self.store.deliveries.record(
+            self.lease, place, fingerprint, delivered, began_at=offset
+        )
+        if not recorded:
+            return  # someone asked for a replay: it comes again from there
         self.totals.add(result)
         lag = max(self.store.feed.heads().get(place.source, 0) - seq, 0) if batch.more else 0
         self.emit(

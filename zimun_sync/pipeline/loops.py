@@ -1,4 +1,4 @@
-"""The threads: one for each sink's delivery, and one that keeps the leases alive."""
+"""The threads of a sync: one for each sink's delivery."""
 
 from collections.abc import Sequence
 from threading import Event, Thread
@@ -6,9 +6,8 @@ from time import monotonic
 from types import TracebackType
 from typing import Self
 
-from zimun_sync.errors import LeaseLost, SinkError
+from zimun_sync.errors import SinkError
 from zimun_sync.pipeline.deliver import Delivery, Progress
-from zimun_sync.store import LEASE_SECONDS, Lease, Store
 
 #: How long a sink's thread lets changes gather while a pull goes on, seconds.
 GATHER_SECONDS = 1.0
@@ -87,55 +86,3 @@ class Loops:
             delivery.close()
         except SinkError as error:
             delivery.give_up(error)
-
-
-class LeaseKeeper:
-    """Renews leases in time while work goes on; a context manager.
-
-    Args:
-        store: where the leases are.
-        names: what to hold.
-        stop: set when a lease was lost, so that work ends.
-    """
-
-    def __init__(self, store: Store, names: Sequence[str], stop: Event) -> None:
-        self._store = store
-        self._names = names
-        self._stop = stop
-        self._done = Event()
-        self._thread = Thread(target=self._renew, name="leases", daemon=True)
-        self.held: dict[str, Lease] = {}
-
-    def __enter__(self) -> Self:
-        try:
-            for name in self._names:
-                self.held[name] = self._store.leases.acquire(name)
-        except BaseException:
-            self._release()
-            raise
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._done.set()
-        self._thread.join()
-        self._release()
-
-    def _renew(self) -> None:
-        while not self._done.wait(LEASE_SECONDS / 3):
-            try:
-                for lease in self.held.values():
-                    self._store.leases.renew(lease)
-            except LeaseLost:
-                # The next commit is refused and says so; ending early spares the work.
-                self._stop.set()
-                return
-
-    def _release(self) -> None:
-        for lease in self.held.values():
-            self._store.leases.release(lease)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from zimun_sync.model import STREAMS
-from zimun_sync.pipeline.deliver import Delivery, fingerprint_of
+from zimun_sync.pipeline.deliver import Delivery, Totals, fingerprint_of
 from zimun_sync.store import Lag, Place, Run, RunStatus, Store
 
 
@@ -120,16 +120,23 @@ def lag_of(store: Store, sink: str, streams: Mapping[str, Sequence[str]]) -> Lag
     return Lag(sum(lag.changes for lag in lags), min(oldest, default=None))
 
 
-def sink_report(store: Store, delivery: Delivery) -> SinkReport:
-    """What a delivery came to, its lag read from the store."""
+def sink_report(store: Store, delivery: Delivery, before: Totals | None = None) -> SinkReport:
+    """What a delivery came to, its lag read from the store.
+
+    Args:
+        store: the feed and the offsets.
+        delivery: the sink's.
+        before: what it had come to already when the work in question began.
+    """
+    totals = delivery.totals.since(before or Totals())
     lag = lag_of(store, delivery.name, delivery.sources)
     parked = store.deliveries.parked().get(delivery.name)
     seconds = 0.0 if lag.oldest is None else max(store.now() - lag.oldest, 0) / 1e6
     state = "behind" if lag.changes else "current"
     return SinkReport(
-        applied=delivery.totals.applied,
-        unchanged=delivery.totals.unchanged,
-        rejected=delivery.totals.rejected,
+        applied=totals.applied,
+        unchanged=totals.unchanged,
+        rejected=totals.rejected,
         lag_changes=lag.changes,
         lag_seconds=round(seconds, 3),
         state="parked" if parked else state,

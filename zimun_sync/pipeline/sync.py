@@ -5,22 +5,27 @@ checkpoint. Meanwhile every sink reads the store's change feed at its own pace. 
 listings are done the sinks are waited for, as long as they make progress.
 """
 
-import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Event
 
-from zimun_sync.errors import ConfigError, SinkBroken, SinkUnavailable
 from zimun_sync.events import Emit
 from zimun_sync.pipeline.ahead import on_threads
-from zimun_sync.pipeline.deliver import Delivery, streams_in_order
+from zimun_sync.pipeline.contact import (
+    Surroundings,
+    delivery_of,
+    sink_lease,
+    source_lease,
+    try_new_sinks,
+)
+from zimun_sync.pipeline.deliver import Delivery
+from zimun_sync.pipeline.keeper import LeaseKeeper
 from zimun_sync.pipeline.listings import Interrupted
-from zimun_sync.pipeline.loops import LeaseKeeper, Loops
+from zimun_sync.pipeline.loops import Loops
 from zimun_sync.pipeline.report import SyncReport, sink_report
 from zimun_sync.pipeline.sources import SourceJob, SourcePull
-from zimun_sync.sinks import Checks, Sink, SinkContext
-from zimun_sync.store import ParkKind, Run, Store
-from zimun_sync.store.clock import utc_now
+from zimun_sync.sinks import Sink
+from zimun_sync.store import Run, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +73,8 @@ class Sync:
         for job in self.sources:
             self.store.add_source(job.name)
         with LeaseKeeper(self.store, self._lease_names(), self.options.stop) as keeper:
-            self._try_new_sinks()
-            deliveries = [self._delivery(name, keeper) for name in self.sinks]
+            try_new_sinks(self.store, self.sinks, self.options.stop)
+            deliveries = self._deliveries(keeper)
             runs: list[Run] = []
             with Loops(deliveries, self.options.stop, self.options.patience):
                 interrupted = self._pull_into(runs, keeper)
@@ -105,65 +110,15 @@ class Sync:
         sources = [source_lease(job.name) for job in self.sources]
         return sources + [sink_lease(name) for name in self.sinks]
 
-    def _try_new_sinks(self) -> None:
-        """A sink that fails on first contact is a mistake of the configuration: say so now."""
-        for name, sink in self.sinks.items():
-            if not self.store.deliveries.known(name):
-                first_contact(name, sink, sink_context(self.store, name, self.options.stop))
-
-    def _delivery(self, name: str, keeper: LeaseKeeper) -> Delivery:
-        parked = self.store.deliveries.parked().get(name)
-        if parked is not None and parked.kind is ParkKind.BROKEN:
-            self.store.deliveries.unpark(name)  # someone may have mended it: try again
-            parked = None
-        return Delivery(
-            name=name,
-            sink=self.sinks[name],
-            store=self.store,
-            lease=keeper.held[sink_lease(name)],
-            sources={job.name: streams_in_order(job.streams) for job in self.sources},
-            context=lambda: sink_context(self.store, name, self.options.stop),
-            emit=self.emit,
-            jitter=random.random,
-            parked=parked is not None,
-        )
-
-
-def first_contact(name: str, sink: Sink, context: SinkContext) -> None:
-    """Try a sink without changing it, where its connector can do that.
-
-    Raises:
-        ConfigError: it needs a person.
-    """
-    if not isinstance(sink, Checks):
-        return
-    try:
-        sink.check(context)
-    except SinkUnavailable:
-        return  # not now is no mistake: its delivery waits for it
-    except SinkBroken as error:
-        raise ConfigError(f"sinks.{name}: {error.message}", hint=error.hint) from error
-
-
-def sink_context(
-    store: Store, name: str, stop: Event | None = None, *, adopting: bool = False
-) -> SinkContext:
-    """What the engine opens a sink with."""
-    return SinkContext(
-        name=name,
-        store_id=store.store_id,
-        heads=store.feed.heads(),
-        now=utc_now,
-        stop=stop or Event(),
-        adopting=adopting,
-    )
-
-
-def source_lease(name: str) -> str:
-    """The lease under which a source's pages are committed."""
-    return f"source:{name}"
-
-
-def sink_lease(name: str) -> str:
-    """The lease under which a sink's offsets are committed."""
-    return f"sink:{name}"
+    def _deliveries(self, keeper: LeaseKeeper) -> list[Delivery]:
+        streams = {job.name: job.streams for job in self.sources}
+        return [
+            delivery_of(
+                name,
+                sink,
+                keeper.held[sink_lease(name)],
+                streams,
+                Surroundings(self.store, self.emit, self.options.stop),
+            )
+            for name, sink in self.sinks.items()
+        ]

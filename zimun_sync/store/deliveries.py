@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from zimun_sync.normalize import Refused
 from zimun_sync.sinks import Rejection
@@ -12,7 +13,7 @@ from zimun_sync.store import quarantine
 from zimun_sync.store.clock import Clock, micros
 from zimun_sync.store.database import Database
 from zimun_sync.store.leases import Lease, check
-from zimun_sync.store.schema import offsets, sinks
+from zimun_sync.store.schema import listings, offsets, records, sinks
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,9 @@ class ParkKind(StrEnum):
 
     BROKEN = "broken"  #: it said that a person has to act
     REJECTIONS = "rejections"  #: it refused too large a share of a batch
+    PAUSED = "paused"  #: a person wants it so
     BUG = "bug"  #: its connector failed in a way the contract does not allow
+    RESTORED = "restored"  #: the state was restored; the sink may be ahead of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +76,30 @@ class Deliveries:
 
     def offset(self, place: Place, fingerprint: str) -> int:
         """The last sequence the sink took; 0 if its fingerprint is another now."""
-        query = sa.select(offsets.c.seq, offsets.c.fingerprint).where(*_at(place))
         with self._database.read() as connection:
-            row = connection.execute(query).one_or_none()
-        return row.seq if row is not None and row.fingerprint == fingerprint else 0
+            return _offset(connection, place, fingerprint)
 
-    def record(self, lease: Lease, place: Place, fingerprint: str, delivered: Delivered) -> None:
+    def record(
+        self,
+        lease: Lease,
+        place: Place,
+        fingerprint: str,
+        delivered: Delivered,
+        *,
+        began_at: int,
+    ) -> bool:
         """Advance the offset and enter rejections, in one transaction.
+
+        Args:
+            lease: the sink's lease.
+            place: the stream on its way to the sink.
+            fingerprint: of what the sink was given.
+            delivered: what it took.
+            began_at: the offset that the batch began after.
+
+        Returns:
+            False if the offset was set back meanwhile: everything comes again, and nothing was
+            recorded.
 
         Raises:
             LeaseLost: another process took over this sink.
@@ -94,6 +114,8 @@ class Deliveries:
         )
         with self._database.write(durable=True) as connection:
             check(connection, lease)
+            if _offset(connection, place, fingerprint) != began_at:
+                return False
             connection.execute(
                 statement.on_conflict_do_update(
                     index_elements=["sink", "source", "stream"], set_=values
@@ -101,6 +123,7 @@ class Deliveries:
             )
             quarantine.close(connection, at, delivered.keys)
             quarantine.put(self._database, connection, at, refused, (delivered.run_id, now))
+        return True
 
     def mark_closed(self, sink: str) -> None:
         """Record that a sink was closed after everything that was delivered to it."""
@@ -117,10 +140,29 @@ class Deliveries:
         with self._database.read() as connection:
             return connection.execute(query.limit(1)).one_or_none() is not None
 
-    def rewind(self, sink: str) -> None:
-        """Forget how far a sink has come: everything is delivered to it again."""
+    def rewind(self, sink: str, since: int | None = None) -> None:
+        """Deliver everything to a sink again, or what was stored since a time.
+
+        Args:
+            sink: the sink's name.
+            since: microseconds since the epoch, UTC; None for everything.
+        """
         with self._database.write(durable=True) as connection:
-            connection.execute(sa.delete(offsets).where(offsets.c.sink == sink))
+            if since is None:
+                connection.execute(sa.delete(offsets).where(offsets.c.sink == sink))
+                return
+            first = (
+                sa.select(sa.func.min(records.c.seq) - 1)
+                .join(listings, listings.c.id == records.c.listing)
+                .where(
+                    listings.c.source == offsets.c.source,
+                    listings.c.stream == offsets.c.stream,
+                    records.c.observed_at >= since,
+                )
+                .scalar_subquery()
+            )
+            earlier = sa.case((first < offsets.c.seq, first), else_=offsets.c.seq)
+            connection.execute(sa.update(offsets).where(offsets.c.sink == sink).values(seq=earlier))
 
     def park(self, sink: str, kind: ParkKind, reason: str, hint: str) -> None:
         """Stop delivering to a sink until someone acts; keeps the first time it happened."""
@@ -151,6 +193,12 @@ class Deliveries:
         query = sa.select(offsets.c.sink).where(offsets.c.sink == sink).limit(1)
         with self._database.read() as connection:
             return connection.execute(query).one_or_none() is not None
+
+
+def _offset(connection: Connection, place: Place, fingerprint: str) -> int:
+    query = sa.select(offsets.c.seq, offsets.c.fingerprint).where(*_at(place))
+    row = connection.execute(query).one_or_none()
+    return row.seq if row is not None and row.fingerprint == fingerprint else 0
 
 
 def _at(place: Place) -> tuple[sa.ColumnElement[bool], ...]:

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from zimun_sync.errors import ZimunSyncError
+from zimun_sync.errors import ConfigError, ZimunSyncError
 from zimun_sync.model import from_micros
 from zimun_sync.store.clock import Clock, micros
 from zimun_sync.store.database import Database
@@ -226,13 +226,26 @@ class Runs:
         }
 
     def get(self, run_id: str) -> Run:
-        """One run by its id."""
-        with self._database.read() as connection:
-            return _get(connection, run_id)
+        """One run by its id.
 
-    def recent(self, limit: int = 20) -> list[Run]:
-        """The latest runs, the newest first."""
+        Raises:
+            ConfigError: there is none.
+        """
+        with self._database.read() as connection:
+            row = connection.execute(sa.select(runs).where(runs.c.run_id == run_id)).one_or_none()
+        if row is None:
+            raise ConfigError(f"There is no run {run_id!r}.", hint="`zimun-sync runs` shows them.")
+        return _run(row)
+
+    def recent(
+        self, limit: int = 20, *, source: str | None = None, status: str | None = None
+    ) -> list[Run]:
+        """The latest runs, of one source or of one status where that is asked; newest first."""
         query = sa.select(runs).order_by(runs.c.started_at.desc(), runs.c.run_id.desc())
+        if source is not None:
+            query = query.where(runs.c.source == source)
+        if status is not None:
+            query = query.where(runs.c.status == status)
         with self._database.read() as connection:
             return [_run(row) for row in connection.execute(query.limit(limit)).all()]
 
