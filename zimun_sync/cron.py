@@ -12,6 +12,8 @@ _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _DAY = rf"[0-7]|{'|'.join(_DAYS)}"
 _WEEKDAYS = re.compile(rf"(?P<first>{_DAY})(?:-(?P<last>{_DAY})(?:/(?P<step>[1-7]))?)?")
 _FIELDS = 5
+#: A slot that the clock skips comes later by as much; no zone skips more at a time.
+_MOST_SKIPPED = timedelta(hours=3)
 
 
 class WallClock:
@@ -58,6 +60,14 @@ class WallClock:
 def instant(slot: datetime, zone: ZoneInfo) -> datetime:
     """When a slot comes to pass, aware UTC."""
     return slot.replace(tzinfo=zone, fold=0).astimezone(UTC)
+
+
+def slot_after(clock: WallClock, zone: ZoneInfo, moment: datetime) -> datetime:
+    """The first slot that comes to pass after an aware moment."""
+    slot = clock.next_after(moment.astimezone(zone).replace(tzinfo=None) - _MOST_SKIPPED)
+    while instant(slot, zone) <= moment:
+        slot = clock.next_after(slot)
+    return slot
 
 
 def _weekdays(field: str) -> str:

@@ -23,7 +23,7 @@ def source_job(config: Config, name: str, emit: Emit, stop: Event) -> Iterator[S
         emit(RequestRetried(name, wait.call, wait.attempt, wait.seconds, wait.reason))
 
     with client(settings, waiting, stop) as api:
-        yield SourceJob(name, api, settings.rules, settings.streams, rules)
+        yield SourceJob(name, api, settings.rules, settings.streams, rules, lambda: api.clock_ahead)
 
 
 def client(

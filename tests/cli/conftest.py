@@ -1,8 +1,11 @@
 """The command line in this process, on a project of its own beside a small sandbox."""
 
 import gc
+import logging
 import os
 import sys
+import threading
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,6 +67,13 @@ def cli(
     for name in os.environ.keys() - neutral_environment().keys():
         monkeypatch.delenv(name)
     monkeypatch.setenv("COLUMNS", "120")
+    # What a log sets for the process it has to itself, put back afterwards.
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+    monkeypatch.setattr(logging.root, "handlers", list(logging.root.handlers))
+    monkeypatch.setattr(logging.root, "level", logging.root.level)
     thresholds = gc.get_threshold()
     yield Cli(capsys, monkeypatch)
     gc.set_threshold(*thresholds)  # a sync sets the collector for the process it has to itself

@@ -66,5 +66,6 @@ def test_help(cli: Cli, name: str) -> None:
 
 
 def test_the_overview_names_every_command(cli: Cli) -> None:
-    shown = cli("--help").out + cli("quarantine", "--help").out + cli("config", "--help").out
+    groups = {name.split()[1] for name in COMMANDS if name.count(" ") > 1}
+    shown = cli("--help").out + "".join(cli(group, "--help").out for group in groups)
     assert all(re.search(rf"\b{name.split()[-1]}\b", shown) for name in COMMANDS)

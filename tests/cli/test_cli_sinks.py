@@ -60,7 +60,7 @@ def test_a_sink_that_was_mended_takes_up_where_it_stood(
     project.csv.unlink()
     broken.rename(project.csv)
     ended = cli("resume", "files")
-    assert ended.out == "Sink files is delivered to again from the next sync on.\n"
+    assert ended.out == "Sink files goes on: the daemon, or the next sync, takes it up.\n"
     assert cli("resume", "files").out == "Sink files was not parked.\n"
     ended = cli("sync", "--json")
     assert (ended.code, ended.json["sinks"]["files"]["applied"]) == (0, 1)

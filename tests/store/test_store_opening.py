@@ -158,7 +158,9 @@ def test_a_state_that_another_program_writes(path: Path) -> None:
 
 
 def test_a_write_that_another_program_holds_up_loses_nothing(path: Path) -> None:
-    with Store.open(URL, path.parent, Ticking(), busy_seconds=0.05) as store:
+    clock = Ticking()
+    clock.forward(3600)  # after the state was left
+    with Store.open(URL, path.parent, clock, busy_seconds=0.05) as store:
         listing = start(store, store.leases.acquire("source:main"))
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")

@@ -59,6 +59,7 @@ KEPT_TO = {
     "typer": {"cli", "sandbox"},
     "rich": {"cli"},
     "structlog": {"logs", "cli"},
+    "prometheus_client": {"status"},
     "duckdb": {"zimun_connectors", "cli"},
 }
 NOT_FOR_HELP = {

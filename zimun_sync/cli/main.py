@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from zimun_sync import __version__
-from zimun_sync.cli import quarantine, setup, sinks, state, syncing
+from zimun_sync.cli import backups, operating, quarantine, serve, setup, sinks, state, syncing
 from zimun_sync.errors import ZimunSyncError
 
 app = typer.Typer(
@@ -17,10 +17,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for register in (syncing.register, state.register, sinks.register, setup.register):
-    register(app)
+for group in (syncing, serve, state, operating, sinks, setup):
+    group.register(app)
 app.add_typer(quarantine.app, name="quarantine")
+setup.config_app.command("reload")(serve.reload)
 app.add_typer(setup.config_app, name="config")
+app.add_typer(backups.app, name="state")
 
 
 def _version(asked: bool) -> None:

@@ -1,4 +1,4 @@
-"""`zimun-sync connectors`, `resume` and `adopt`."""
+"""`zimun-sync connectors` and `adopt`."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +17,6 @@ SinkArgument = Annotated[str, typer.Argument(help="The sink's name in the config
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(connectors)
-    app.command()(resume)
     app.command()(adopt)
 
 
@@ -40,17 +39,6 @@ def _summary(name: str) -> str:
         return sinks.connector(name).summary
     except ConfigError as error:
         return f"{error.message} {error.hint}"
-
-
-def resume(sink: SinkArgument, config: ConfigOption = None) -> None:
-    """Deliver to a parked sink again, from where it stands."""
-    settings = load_config(config)
-    _known(settings, sink)
-    with open_store(settings) as store:
-        was_parked = sink in store.deliveries.parked()
-        store.deliveries.unpark(sink)
-    said = "is delivered to again from the next sync on" if was_parked else "was not parked"
-    out().print(f"Sink {sink} {said}.")
 
 
 def adopt(

@@ -1,25 +1,11 @@
 """`zimun-sync status` and `zimun-sync runs`: what the state tells."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from zimun_sync.cli.common import (
-    ConfigOption,
-    JsonOption,
-    ago,
-    iso,
-    load_config,
-    moment,
-    number,
-    open_store,
-    out,
-    print_json,
-)
-
-if TYPE_CHECKING:
-    from zimun_sync.config import Config
-    from zimun_sync.store import Run, Store
+from zimun_sync.cli.common import ConfigOption, JsonOption, load_config, open_store, out, print_json
+from zimun_sync.errors import ConfigError
 
 
 def register(app: typer.Typer) -> None:
@@ -29,145 +15,55 @@ def register(app: typer.Typer) -> None:
 
 
 def status(config: ConfigOption = None, json: JsonOption = False) -> None:
-    """Show how each source and each sink stands."""
+    """Show how each source and each sink stands, and what to do.
+
+    Exit code 0: all is well. 1: the state cannot be read. 2: usage or configuration.
+    3: something needs you: a source is stale, failed or in doubt, a sink parked or behind.
+    """
+    from zimun_sync.status import status_of
+
     settings = load_config(config)
     with open_store(settings) as store:
-        content = _status(settings, store)
+        found = status_of(store, settings)
     if json:
-        print_json(content)
+        print_json(found.to_json())
     else:
-        _print_status(content)
+        from zimun_sync.cli.status_view import print_status
 
-
-def _status(settings: "Config", store: "Store") -> dict[str, Any]:
-    return {
-        "sources": {name: _source(settings, store, name) for name in settings.sources},
-        "sinks": {name: _sink(settings, store, name) for name in settings.sinks},
-        "in_quarantine": store.quarantine.count_open(list(settings.sources), list(settings.sinks)),
-    }
-
-
-def _source(settings: "Config", store: "Store", name: str) -> dict[str, Any]:
-    return {
-        "organization": store.organization(name),
-        "streams": {
-            stream: _stream(store, name, stream) for stream in settings.sources[name].streams
-        },
-    }
-
-
-def _stream(store: "Store", source: str, stream: str) -> dict[str, Any]:
-    last = store.runs.latest(source, stream)
-    good = store.runs.last_success(source, stream)
-    return {
-        "records": store.feed.count(source, stream),
-        "last_run": None if last is None else run_json(last),
-        "last_success": None if good is None else iso(good.finished_at),
-        "freshness_seconds": _age(store, None if good is None else good.finished_at),
-    }
-
-
-def _age(store: "Store", micros: int | None) -> float | None:
-    return None if micros is None else round(max(store.now() - micros, 0) / 1e6, 3)
-
-
-def _sink(settings: "Config", store: "Store", name: str) -> dict[str, Any]:
-    from zimun_sync.pipeline.report import lag_of
-
-    streams = {source: list(each.streams) for source, each in settings.sources.items()}
-    lag = lag_of(store, name, streams)
-    parked = store.deliveries.parked().get(name)
-    return {
-        "type": settings.sinks[name].connector.name,
-        "state": "parked" if parked else "behind" if lag.changes else "current",
-        "lag": {"changes": lag.changes, "seconds": _age(store, lag.oldest) or 0.0},
-        "reason": parked.reason if parked else None,
-        "hint": parked.hint if parked else None,
-        "since": iso(parked.since) if parked else None,
-    }
-
-
-def run_json(run: "Run") -> dict[str, Any]:
-    """A run for programs."""
-    return {
-        "run_id": run.run_id,
-        "source": run.source,
-        "stream": run.stream,
-        "status": run.status,
-        "started_at": iso(run.started_at),
-        "finished_at": iso(run.finished_at),
-        "pages": run.pages,
-        "records": run.records,
-        "changed": run.changed,
-        "quarantined": run.quarantined,
-        "tombstoned": run.tombstoned,
-        "resumes": run.resumes,
-        "restarts": run.restarts,
-        "error": run.error,
-        "hint": run.hint,
-    }
-
-
-def _print_status(content: dict[str, Any]) -> None:
-    from rich.table import Table
-
-    console = out()
-    for name, source in content["sources"].items():
-        console.print(f"[bold]source {name}[/] ({source['organization'] or 'never listed'})")
-        table = Table(box=None, pad_edge=False, padding=(0, 2), header_style="dim")
-        for column in ("stream", "records", "last run", "last success", "pages"):
-            table.add_column(column)
-        for stream, each in source["streams"].items():
-            table.add_row(*_stream_row(stream, each))
-        console.print(table)
-    for name, sink in content["sinks"].items():
-        lag = sink["lag"]
-        behind = f", {number(lag['changes'])} behind ({ago(lag['seconds'])})" * bool(lag["changes"])
-        console.print(f"[bold]sink {name}[/] ({sink['type']}): {sink['state']}{behind}")
-        if sink["reason"]:
-            console.print(f"  {sink['reason']}\n  what to do: {sink['hint']}", markup=False)
-    if content["in_quarantine"]:
-        console.print(f"{number(content['in_quarantine'])} in quarantine")
-
-
-def _stream_row(stream: str, each: dict[str, Any]) -> tuple[str, ...]:
-    last = each["last_run"]
-    fresh = each["freshness_seconds"]
-    return (
-        stream,
-        number(each["records"]),
-        last["status"].replace("_", " ") if last else "never",
-        "never" if fresh is None else f"{ago(fresh)} ago",
-        number(last["pages"]) if last else "0",
-    )
+        print_status(out(), found, settings.schedule.timezone)
+    raise typer.Exit(found.exit_code)
 
 
 def runs(
     config: ConfigOption = None,
+    source: Annotated[
+        str | None, typer.Option("--source", "-s", help="Only this source's.", show_default=False)
+    ] = None,
+    status: Annotated[
+        str | None,
+        typer.Option("--status", help="Only those that ended so, such as failed."),
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many.")] = 20,
     json: JsonOption = False,
 ) -> None:
     """Show the latest runs, the newest first."""
+    from zimun_sync.status import run_json
+
     settings = load_config(config)
+    _refuse_unknown(status)
     with open_store(settings) as store:
-        latest = store.runs.recent(limit)
+        latest = store.runs.recent(limit, source=source, status=status)
     if json:
         print_json([run_json(run) for run in latest])
     else:
-        _print_runs(latest)
+        from zimun_sync.cli.status_view import print_runs
+
+        print_runs(out(), latest)
 
 
-def _print_runs(latest: "list[Run]") -> None:
-    from rich.table import Table
+def _refuse_unknown(status: str | None) -> None:
+    from zimun_sync.store import RunStatus
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("run", "listing", "started", "status", "pages", "records", "changed"):
-        table.add_column(column)
-    for run in latest:
-        counts = (number(count) for count in (run.pages, run.records, run.changed))
-        listing = f"{run.source}/{run.stream}"
-        table.add_row(run.run_id, listing, moment(run.started_at), run.status, *counts)
-    out().print(table)
-    for run in latest:
-        if run.error:
-            out().print(f"{run.run_id}: {run.error}", markup=False)
+    known = [each.value for each in RunStatus]
+    if status is not None and status not in known:
+        raise ConfigError(f"No run ends {status!r}.", hint=f"There are {', '.join(known)}.")

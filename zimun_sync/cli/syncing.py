@@ -35,16 +35,15 @@ def sync(
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Pull every source once and deliver to every sink.
+    """Pull every source once and deliver to every sink; a running daemon does it, if there is one.
 
     Exit code 0: done. 1: a listing failed. 2: usage or configuration.
     3: finished, with something in quarantine or a sink parked or behind.
     """
     settings = load_config(config)
+    names = _chosen(settings, source)
     began = time.monotonic()
-    with ExitStack() as stack:
-        emit = stack.enter_context(_listening(settings))
-        report = run_sync(settings, _chosen(settings, source), emit, full=full)
+    report = _by_the_daemon(settings, names, full=full) or _here(settings, names, full=full)
     if json:
         print_json(report.to_json())
     else:
@@ -52,6 +51,25 @@ def sync(
 
         print_report(out(), report, time.monotonic() - began)
     raise typer.Exit(report.exit_code)
+
+
+def _by_the_daemon(settings: "Config", names: list[str], *, full: bool) -> "SyncReport | None":
+    """Have the running daemon do it; None where none runs."""
+    import msgspec
+
+    from zimun_sync.cli.asking import ask, daemon_runs
+    from zimun_sync.pipeline.report import SyncReport
+
+    with open_store(settings) as store:
+        if not daemon_runs(store):
+            return None
+        outcome = ask(store, "sync", {"sources": names, "full": full})
+    return msgspec.convert(outcome["report"], SyncReport)
+
+
+def _here(settings: "Config", names: list[str], *, full: bool) -> "SyncReport":
+    with _listening(settings) as emit:
+        return run_sync(settings, names, emit, full=full)
 
 
 def run_sync(
@@ -65,10 +83,7 @@ def run_sync(
     with ExitStack() as stack:
         stop = stack.enter_context(_stopping_on_signals())
         store = stack.enter_context(open_store(settings))
-        jobs = [
-            stack.enter_context(source_job(name, settings.sources[name], emit, stop))
-            for name in names
-        ]
+        jobs = [stack.enter_context(source_job(settings, name, emit, stop)) for name in names]
         options = SyncOptions(full=full, patience=settings.sync.sink_patience, stop=stop)
         return Sync(store, jobs, build_sinks(settings), emit, options).run()
 
@@ -85,19 +100,21 @@ def _chosen(settings: "Config", names: list[str] | None) -> list[str]:
 
 @contextmanager
 def _listening(settings: "Config") -> "Iterator[Emit]":
-    """A display on a terminal, log lines elsewhere."""
+    """A display on a terminal, beside which only errors are told; log lines elsewhere."""
     from rich.console import Console
 
-    console = Console(stderr=True)
+    from zimun_sync.config import secrets_of
+    from zimun_sync.logs import LogListener, set_up
+
+    console, secrets = Console(stderr=True), secrets_of(settings)
     if console.is_terminal and settings.log.format == "auto":
         from zimun_sync.cli.display import shown
 
+        set_up("error", "console", secrets)
         with shown(console) as display:
             yield display
     else:
-        from zimun_sync.cli.logs import LogListener, set_up
-
-        set_up(settings.log.level, settings.log.format)
+        set_up(settings.log.level, settings.log.format, secrets)
         yield LogListener()
 
 

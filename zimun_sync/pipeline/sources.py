@@ -1,6 +1,6 @@
 """Pulling every stream of one source, in the order that lets appointments know their zone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from zimun_sync.errors import AuthenticationFailed, SourceUnavailable, WrongOrganization
@@ -30,6 +30,7 @@ class SourceJob:
         rules: the user's words on its fields.
         streams: what to pull.
         deletions: how far deletions may go by themselves.
+        clock_ahead: seconds that its clock is ahead of ours.
     """
 
     name: str
@@ -37,6 +38,7 @@ class SourceJob:
     rules: Rules
     streams: Sequence[str]
     deletions: DeletionRules = field(default_factory=DeletionRules)
+    clock_ahead: Callable[[], float] = lambda: 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,13 +112,24 @@ class Leases:
         holder = msgspec.json.decode(row.holder, type=Holder)
         return None if holder.is_gone() else holder
 
+    def last_held(self, name: str) -> int | None:
+        """Until about when the lease of that name was held; None if it never was.
+
+        To the microsecond where it was given back, else up to `LEASE_SECONDS` too late.
+        """
+        query = sa.select(leases.c.expires_at).where(leases.c.name == name)
+        with self._database.read() as connection:
+            found: int | None = connection.execute(query).scalar_one_or_none()
+        return found
+
     def release(self, held: Lease) -> None:
         """Let others have it at once; nothing happens if it was lost already."""
+        now = micros(self._clock)
         with self._database.write(durable=False) as connection:
             connection.execute(
                 sa.update(leases)
                 .where(leases.c.name == held.name, leases.c.epoch == held.epoch)
-                .values(expires_at=0)
+                .values(expires_at=now)
             )
 
 

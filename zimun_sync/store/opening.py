@@ -1,8 +1,6 @@
 """Opening the state: create it whole or not at all, migrate it, and never reset it silently."""
 
 import contextlib
-import glob
-import os
 import secrets
 from pathlib import Path
 from threading import Lock
@@ -10,16 +8,17 @@ from threading import Lock
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection
 
-from zimun_sync.errors import StateTooNew, StateUnreadable, StoreError
+from zimun_sync.errors import StateUnreadable, StoreError
+from zimun_sync.store.backups import back_up_before_migration
 from zimun_sync.store.clock import Clock, micros
 from zimun_sync.store.database import BUSY_SECONDS, Database, private_folder
-from zimun_sync.store.processes import started
-from zimun_sync.store.schema import identity, metadata
+from zimun_sync.store.drafts import draft_of, make_private, remove, sweep
+from zimun_sync.store.filesystems import refuse_network_disk
+from zimun_sync.store.revisions import HEAD, migrations, no_state, refuse_newer, revision
+from zimun_sync.store.schema import identity
 
-#: The schema this release writes; the newest file in `migrations/versions`.
-HEAD = "0002"
+__all__ = ["HEAD", "open_database", "store_id"]
 
-_MIGRATIONS = Path(__file__).parent / "migrations"
 _creating = Lock()  # a draft is named after its process
 _ADVISORY_LOCK = 0x5A494D55  # any number of our own; PostgreSQL migrates one process at a time
 
@@ -27,13 +26,17 @@ _ADVISORY_LOCK = 0x5A494D55  # any number of our own; PostgreSQL migrates one pr
 def open_database(url: URL, clock: Clock, busy_seconds: float = BUSY_SECONDS) -> Database:
     """The state at `url`, created or migrated as needed.
 
+    A SQLite state is backed up beside itself before its schema changes.
+
     Raises:
         StateUnreadable: damaged, or not a zimun-sync state; it stays as it is.
         StateTooNew: written by a newer release; it stays as it is.
-        StoreError: not reachable or not writable.
+        StoreError: not reachable or not writable, on a network filesystem, or without the room
+            for that backup; it stays as it is.
     """
     database = Database(url, busy_seconds)
     if database.path is not None:
+        refuse_network_disk(database.path)
         _make_sure_of(database.path, clock)
     try:
         _migrate(database, clock, may_create=not database.is_sqlite)
@@ -54,7 +57,7 @@ def _make_sure_of(path: Path, clock: Clock) -> None:
     """Make the file if there is none; refuse what can be no state."""
     try:
         with _creating:
-            _sweep(path)
+            sweep(path)
             if path.exists():
                 _refuse_unusable(path)
             else:
@@ -69,10 +72,10 @@ def _make_sure_of(path: Path, clock: Clock) -> None:
 
 def _create_file(path: Path, clock: Clock) -> None:
     """Make the file under another name, so that a crash leaves no half-made state."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.new")
+    draft = draft_of(path)
     database = Database(URL.create("sqlite", database=str(draft)))
     try:
-        os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        make_private(draft)
         _migrate(database, clock, may_create=True)
         database.close()
         # Whoever links first wins; the other process then uses that state.
@@ -80,21 +83,7 @@ def _create_file(path: Path, clock: Clock) -> None:
             path.hardlink_to(draft)
     finally:
         database.close()
-        _remove(draft)
-
-
-def _sweep(path: Path) -> None:
-    """Remove what processes that were killed while they made this state left behind."""
-    before = f".{path.name}."
-    for draft in path.parent.glob(f"{glob.escape(before)}*.new"):
-        pid = draft.name.removeprefix(before).removesuffix(".new")
-        if pid.isdigit() and (int(pid) == os.getpid() or not started(int(pid))):
-            _remove(draft)
-
-
-def _remove(draft: Path) -> None:
-    for each in draft.parent.glob(f"{glob.escape(draft.name)}*"):  # its journal too
-        each.unlink(missing_ok=True)
+        remove(draft)
 
 
 def _refuse_unusable(path: Path) -> None:
@@ -114,52 +103,25 @@ def _migrate(database: Database, clock: Clock, *, may_create: bool) -> None:
     with database.write(durable=True) as connection:
         if not database.is_sqlite:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
-        found = _revision(connection)
+        found = revision(connection)
         if found == HEAD:
             return
         if found is None and not may_create:
-            raise _no_state(connection)
-        _upgrade(connection, found)
+            raise no_state(connection)
+        if found is not None:
+            refuse_newer(found)
+            if database.path is not None:
+                back_up_before_migration(database.path, found)
+        _upgrade(connection)
         if found is None:
             connection.execute(
                 sa.insert(identity).values(store_id=secrets.token_hex(16), created_at=micros(clock))
             )
 
 
-def _revision(connection: Connection) -> str | None:
-    """The schema that is there; None where there is nothing of ours and nothing in our way."""
-    tables = set(sa.inspect(connection).get_table_names())
-    if {"alembic_version", "identity"} <= tables:
-        found = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalars()
-        revision: str | None = found.one_or_none()
-        if revision is not None:
-            return revision
-    if tables & {"alembic_version", *metadata.tables}:
-        raise _no_state(connection)
-    return None
-
-
-def _no_state(connection: Connection) -> StateUnreadable:
-    url = connection.engine.url
-    name = url.database if url.get_backend_name() == "sqlite" else url.render_as_string()
-    return StateUnreadable(
-        f"{name} is a database, but not a zimun-sync state.",
-        hint="Check `state` in the configuration: zimun-sync needs a database of its own.",
-    )
-
-
-def _upgrade(connection: Connection, found: str | None) -> None:
+def _upgrade(connection: Connection) -> None:
     from alembic import command
-    from alembic.config import Config
-    from alembic.script import ScriptDirectory
 
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config = migrations()
     config.attributes["connection"] = connection
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if found is not None and found not in known:
-        raise StateTooNew(
-            f"The state has schema {found}; this release of zimun-sync knows {HEAD}.",
-            hint="Install the release that wrote it, or a newer one.",
-        )
     command.upgrade(config, "head")

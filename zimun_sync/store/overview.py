@@ -13,7 +13,7 @@ from zimun_sync.store.database import Database
 from zimun_sync.store.feed import Lag
 from zimun_sync.store.listings import Listings
 from zimun_sync.store.runs import Run, RunStatus
-from zimun_sync.store.schema import hook_calls, inbox, pauses, quarantine, records, runs
+from zimun_sync.store.schema import hook_calls, inbox, quarantine, records, runs
 
 #: A hook's call with this status was given up.
 GIVEN_UP: Final = "failed"
@@ -146,12 +146,6 @@ class Overview:
         )
         with self._database.read() as connection:
             return [QuarantineCount(*row) for row in connection.execute(query).all()]
-
-    def paused(self) -> dict[str, int]:
-        """Since when each paused source is."""
-        with self._database.read() as connection:
-            rows = connection.execute(sa.select(pauses)).all()
-        return {row.source: row.since for row in rows}
 
     def given_up(self, within_seconds: float) -> list[GivenUp]:
         """Hooks whose latest call, not older than that, was given up."""

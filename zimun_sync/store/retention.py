@@ -21,7 +21,7 @@ from zimun_sync.store.schema import (
 )
 
 #: Rows removed in one transaction: a webhook's commit waits for no more than these.
-BATCH_ROWS: Final = 5_000
+BATCH_ROWS: Final = 1_000
 #: How long answered requests and calls of hooks are kept.
 CALLS_DAYS: Final = 30
 _DAY: Final = 86_400 * 1_000_000

@@ -20,11 +20,14 @@ from zimun_sync.store.missing import Missing
 from zimun_sync.store.opening import open_database, store_id
 from zimun_sync.store.overview import Overview
 from zimun_sync.store.pages import Pages
+from zimun_sync.store.pauses import Pauses
 from zimun_sync.store.quarantine import Quarantine
 from zimun_sync.store.renormalize import Renormalizer
+from zimun_sync.store.requests import Requests
 from zimun_sync.store.retention import Retention
 from zimun_sync.store.runs import Runs
-from zimun_sync.store.schema import sources
+from zimun_sync.store.schema import identity, sources
+from zimun_sync.store.slots import Slots
 from zimun_sync.store.troubles import Troubles
 
 
@@ -55,6 +58,9 @@ class Store:
         self.feed = Feed(database, listings)
         self.deliveries = Deliveries(database, clock)
         self.quarantine = Quarantine(database)
+        self.requests = Requests(database, clock)
+        self.slots = Slots(database, clock)
+        self.pauses = Pauses(database, clock)
         self.inbox = Inbox(database, merger, clock)
         self.overview = Overview(database, listings, clock)
         self.troubles = Troubles(database, clock)
@@ -105,6 +111,15 @@ class Store:
                 .where(sources.c.name == source)
                 .values(organization_id=organization_id)
             )
+
+    def probe(self) -> None:
+        """Write something of no consequence, durably.
+
+        Raises:
+            StoreError: the state cannot be written.
+        """
+        with self._database.write(durable=True) as connection:
+            connection.execute(sa.update(identity).values(created_at=identity.c.created_at))
 
     def now(self) -> int:
         """The store's clock, microseconds since the epoch, UTC."""

@@ -19,14 +19,16 @@ _PRIMARY_CODE = 0xFF  # the rest of SQLite's code only details it
 _DISK_FULL, _NO_RIGHT, _READ_ONLY = "53100", "42501", "25006"  # PostgreSQL's SQLSTATE
 
 
-def explain(error: DBAPIError, where: str, busy_seconds: float) -> StoreError:
+def explain(error: DBAPIError | sqlite3.Error, where: str, busy_seconds: float) -> StoreError:
     """The error to raise instead of the database's own.
 
     Args:
-        error: what SQLAlchemy raised.
+        error: what SQLAlchemy or SQLite raised.
         where: the state, as people may see it.
         busy_seconds: how long a locked SQLite state was waited for.
     """
+    if isinstance(error, sqlite3.Error):
+        return _of_sqlite(error, where, busy_seconds)
     if isinstance(error.orig, sqlite3.Error):
         return _of_sqlite(error.orig, where, busy_seconds)
     return _of_postgres(error, where)

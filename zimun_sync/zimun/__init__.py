@@ -19,6 +19,15 @@ from zimun_sync.zimun.models import (
 )
 from zimun_sync.zimun.pages import Page, TokenTrail
 from zimun_sync.zimun.settings import ClientSettings, Paths
+from zimun_sync.zimun.signatures import (
+    SignatureRefused,
+    Signing,
+    Verified,
+    Verifier,
+    fresh_secret,
+    usable_secret,
+    verifier,
+)
 from zimun_sync.zimun.timing import Timing
 
 __all__ = [
@@ -35,11 +44,18 @@ __all__ = [
     "Price",
     "Resource",
     "Service",
+    "SignatureRefused",
+    "Signing",
     "Slot",
     "Staff",
     "Timing",
     "TokenTrail",
+    "Verified",
+    "Verifier",
     "Waiting",
     "Webhook",
     "ZimunClient",
+    "fresh_secret",
+    "usable_secret",
+    "verifier",
 ]

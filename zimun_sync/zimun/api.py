@@ -41,6 +41,11 @@ class Api:
         self._exchange = exchange
         self._tokens = tokens
 
+    @property
+    def clock_ahead(self) -> float:
+        """Seconds that the server's clock is ahead of ours, by its answers so far."""
+        return self._exchange.clock_ahead
+
     def _get(
         self,
         path: str,

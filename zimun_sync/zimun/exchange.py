@@ -85,6 +85,11 @@ class Exchange:
             settings.max_retry_after,
         )
 
+    @property
+    def clock_ahead(self) -> float:
+        """Seconds that the server's clock is ahead of ours, by its answers so far."""
+        return self._sender.clock_ahead
+
     def run(self, call: Call, parse: Callable[[Reply], T], tokens: TokenSource) -> T:
         """The parsed answer to a call.
 

@@ -65,6 +65,11 @@ class Sender:
         timeout = httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout)
         self._extensions = {"timeout": timeout.as_dict(), DEADLINE: settings.request_deadline}
 
+    @property
+    def clock_ahead(self) -> float:
+        """Seconds that the server's clock is ahead of ours, by its answers so far."""
+        return self._clock.correction
+
     def send(self, call: Call, parse: Callable[[Reply], T], token: str) -> Tried[T]:
         """Make one attempt.
 

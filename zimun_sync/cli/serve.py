@@ -1,0 +1,65 @@
+"""`zimun-sync serve` and `zimun-sync config reload`."""
+
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zimun_sync.cli.common import ConfigOption, load_config, open_store, out
+from zimun_sync.collector import relax_collector
+from zimun_sync.errors import ConfigError
+
+if TYPE_CHECKING:
+    from zimun_sync.config import Config
+    from zimun_sync.daemon.listeners import Listeners
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(serve)
+
+
+def serve(
+    config: ConfigOption = None,
+    wait: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            help="Seconds to wait for a daemon that was killed on another host to be given up.",
+        ),
+    ] = 0.0,
+) -> None:
+    """Run the daemon: pull on schedule, take webhooks, keep every sink current.
+
+    Ends on SIGTERM or SIGINT, and reads its configuration anew on SIGHUP.
+    """
+    from zimun_sync.config import load
+    from zimun_sync.daemon import Daemon
+
+    settings = load_config(config)
+    relax_collector()
+    Daemon(settings, partial(load, config), _listeners(settings), wait=wait).run()
+
+
+def _listeners(settings: "Config") -> "Listeners":
+    from zimun_sync.config import secrets_of
+    from zimun_sync.daemon.listeners import Listeners
+    from zimun_sync.logs import LogListener, set_up
+
+    set_up(settings.log.level, settings.log.format, secrets_of(settings))
+    return Listeners(LogListener())
+
+
+def reload(config: ConfigOption = None) -> None:
+    """Have the running daemon put its configuration into effect as it is now.
+
+    A configuration with a mistake changes nothing; the mistake is told.
+    """
+    from zimun_sync.cli.asking import ask, daemon_runs
+
+    settings = load_config(config)
+    with open_store(settings) as store:
+        if not daemon_runs(store):
+            raise ConfigError("No daemon runs on this state.", hint="Start it: zimun-sync serve")
+        ask(store, "reload", {})
+    out().print("The daemon works by the configuration as it is now.")

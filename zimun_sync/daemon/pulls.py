@@ -1,0 +1,139 @@
+"""Pulling sources in the daemon: one pull of a source at a time, whatever asks for it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from threading import Lock
+from time import monotonic
+from typing import Final
+
+from zimun_sync.errors import ConfigError, LeaseLost, StoreError
+from zimun_sync.events import Emit, PullFinished, PullStarted
+from zimun_sync.pipeline.ahead import on_threads
+from zimun_sync.pipeline.approving import confirm
+from zimun_sync.pipeline.listings import Interrupted, Stopping
+from zimun_sync.pipeline.sources import SourceJob, SourcePull
+from zimun_sync.store import Lease, Run, RunStatus, Store
+
+SUCCEEDED: Final = "succeeded"
+PARTIAL: Final = "partial"
+FAILED: Final = "failed"
+INTERRUPTED: Final = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """How a pull ended.
+
+    Args:
+        status: succeeded, partial (a run needs attention), failed or interrupted.
+        runs: one a stream, as far as it came.
+        reason: why it did not simply succeed.
+        hint: what to do about it.
+    """
+
+    status: str
+    runs: tuple[Run, ...]
+    reason: str = ""
+    hint: str = ""
+
+    @property
+    def refused(self) -> bool:
+        """Whether the source's credentials were not accepted."""
+        return any(run.failure == "AuthenticationFailed" for run in self.runs)
+
+
+@dataclass(slots=True)
+class Pulls:
+    """Pulls sources on the caller's thread.
+
+    Args:
+        store: where records go.
+        jobs: the sources by name.
+        leases: the right to write for each source, by its name.
+        emit: told what happens.
+        stopping: asked between pages.
+    """
+
+    store: Store
+    jobs: Mapping[str, SourceJob]
+    leases: Mapping[str, Lease]
+    emit: Emit
+    stopping: Stopping
+    _locks: dict[str, Lock] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._locks = {name: Lock() for name in self.jobs}
+
+    def pull(self, name: str, cause: str, *, full: bool = False) -> Pulled:
+        """Pull a source once; waits while it is being pulled already.
+
+        Args:
+            name: the source's name.
+            cause: why: nightly, reconcile, start, request or retry.
+            full: list everything from the first page, whatever is unfinished or incremental.
+
+        Raises:
+            LeaseLost: another process took over.
+        """
+        with self._locks[name]:
+            began = monotonic()
+            self.emit(PullStarted(name, cause))
+            pulled = self._pull(name, full=full)
+            self._tell(name, cause, pulled, monotonic() - began)
+        return pulled
+
+    def running(self, deadline: float) -> list[str]:
+        """Wait for pulls to end until `deadline` (monotonic); sources that are still pulled."""
+        return [
+            name
+            for name, lock in self._locks.items()
+            if not lock.acquire(timeout=max(deadline - monotonic(), 0))
+        ]
+
+    def confirm(self, run_id: str) -> Run:
+        """Bury what a run found missing and a person approved; see `pipeline.approving`.
+
+        Raises:
+            ConfigError: the run is of a source that is no longer configured.
+            ListingDoubtful: no listed record answers by id, or asking is refused.
+            LeaseLost: another process took over.
+        """
+        name = self.store.runs.get(run_id).source
+        if name not in self.jobs:
+            raise ConfigError(f"Source {name!r} of run {run_id} is not configured any more.")
+        with self._locks[name]:
+            return confirm(
+                self.store, self.jobs[name], self.leases[name], run_id, self.emit, self.stopping
+            )
+
+    def _pull(self, name: str, *, full: bool) -> Pulled:
+        runs: list[Run] = []
+        lease = self.leases[name]
+        pull = SourcePull(self.jobs[name], self.store, lease, on_threads, self.emit, self.stopping)
+        try:
+            runs.extend(pull.runs(fresh=full))
+        except Interrupted:
+            return Pulled(INTERRUPTED, tuple(runs))
+        except LeaseLost:
+            raise
+        except StoreError as error:
+            return Pulled(FAILED, tuple(runs), error.message, error.hint)
+        return _ended(runs)
+
+    def _tell(self, name: str, cause: str, pulled: Pulled, seconds: float) -> None:
+        records = sum(run.records for run in pulled.runs)
+        changed = sum(run.changed for run in pulled.runs)
+        self.emit(
+            PullFinished(
+                name, cause, pulled.status, records, changed, round(seconds, 3), pulled.reason
+            )
+        )
+
+
+def _ended(runs: Sequence[Run]) -> Pulled:
+    """How a pull that came to its end went: its worst run counts."""
+    for status, bad in ((FAILED, RunStatus.FAILED), (PARTIAL, RunStatus.NEEDS_ATTENTION)):
+        for run in runs:
+            if run.status == bad:
+                return Pulled(status, tuple(runs), run.error or "", run.hint or "")
+    return Pulled(SUCCEEDED, tuple(runs))

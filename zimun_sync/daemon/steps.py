@@ -1,0 +1,115 @@
+"""What the daemon's workers do: steps of the pipeline, and how long to wait between them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from zimun_sync.daemon.workers import AT_ONCE, Pause, Step
+from zimun_sync.errors import SinkError, SourceError, SourceUnavailable
+from zimun_sync.events import Emit, FetchingDelayed
+from zimun_sync.pipeline.deliver import Delivery, Progress
+from zimun_sync.pipeline.inbox import Applying, Fetching
+from zimun_sync.pipeline.keeper import Leases
+from zimun_sync.pipeline.retries import Retrying
+from zimun_sync.store import LEASE_SECONDS
+
+#: How often a worker looks by itself whether there is anything to do, seconds.
+LOOK_SECONDS: Final = 2.0
+#: How long changes may gather before a sink gets the next batch, seconds.
+GATHER_SECONDS: Final = 0.25
+#: Seconds between tries to fetch records while the API cannot be asked.
+_BACKOFF: Final = (1.0, 2.0, 5.0, 15.0, 60.0)
+
+
+def deliver(delivery: Delivery) -> Step:
+    """Delivering to one sink, as soon as there is anything to deliver."""
+
+    def step() -> Pause:
+        match delivery.step(more=False):
+            case Progress.WAITING:
+                return Pause(delivery.wait, wakeable=False)
+            case Progress.DELIVERED:
+                return AT_ONCE if delivery.behind else Pause(GATHER_SECONDS, wakeable=False)
+            case _:
+                return Pause(LOOK_SECONDS)
+
+    return step
+
+
+def let_go(delivery: Delivery) -> Callable[[], None]:
+    """Closing a sink; one that cannot be closed is parked."""
+
+    def finish() -> None:
+        try:
+            delivery.close()
+        except SinkError as error:
+            delivery.give_up(error)
+
+    return finish
+
+
+def apply(applying: Applying, retrying: Retrying, paused: Callable[[], bool]) -> Step:
+    """Letting events into the change feed, and what someone took out of quarantine."""
+
+    def step() -> Pause:
+        if paused():
+            return Pause(LOOK_SECONDS)
+        worked = applying.step() or retrying.step()
+        return AT_ONCE if worked else Pause(LOOK_SECONDS)
+
+    return step
+
+
+@dataclass(slots=True)
+class Fetch:
+    """Fetching what thin events name, at the API's pace.
+
+    Args:
+        fetching: of one source.
+        paused: whether a person paused the source.
+        emit: told when the API cannot be asked.
+    """
+
+    fetching: Fetching
+    paused: Callable[[], bool]
+    emit: Emit
+    _failures: int = field(default=0)
+
+    def __call__(self) -> Pause:
+        """Fetch some records."""
+        if self.paused():
+            return Pause(LOOK_SECONDS)
+        try:
+            worked = self.fetching.step()
+        except SourceError as error:
+            return self._later(error)
+        self._failures = 0
+        return AT_ONCE if worked else Pause(LOOK_SECONDS)
+
+    def _later(self, error: SourceError) -> Pause:
+        wait = _BACKOFF[min(self._failures, len(_BACKOFF) - 1)]
+        self._failures += 1
+        if isinstance(error, SourceUnavailable) and error.retry_after is not None:
+            wait = error.retry_after
+        self.emit(FetchingDelayed(self.fetching.source.name, wait, error.message))
+        return Pause(wait, wakeable=False)
+
+
+def keep(leases: Leases) -> Step:
+    """Renewing leases well before they run out."""
+
+    def step() -> Pause:
+        leases.renew()
+        return Pause(LEASE_SECONDS / 3)
+
+    return step
+
+
+def every(seconds: float, work: Callable[[], None]) -> Step:
+    """Doing something again and again."""
+
+    def step() -> Pause:
+        work()
+        return Pause(seconds)
+
+    return step

@@ -1,0 +1,7 @@
+"""Structured log lines on standard error, without secrets and personal data."""
+
+from zimun_sync.logs.listener import LogListener
+from zimun_sync.logs.redaction import Redactor
+from zimun_sync.logs.setup import set_up
+
+__all__ = ["LogListener", "Redactor", "set_up"]
