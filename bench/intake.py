@@ -53,7 +53,7 @@ def serve(folder: Path) -> None:
     settings = {"client_id": "-", "client_secret": "-", "webhook_secrets": [SECRET]}
     verifiers = verifiers_of({SOURCE: SourceSettings.model_validate(settings)})
     with Store.open(f"sqlite:///{STATE}", folder) as store:
-        intake = Intake(store.inbox, lambda: store.add_source(SOURCE), lambda _: None, failed)
+        intake = Intake(store.inbox, store.probe, lambda _: None, failed)
         intake.start()
         endpoints = Endpoints(lambda: verifiers, lambda _: None, intake=intake)
         server = WebServer(ServerSettings(port=0), endpoints, failed)

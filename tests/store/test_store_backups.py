@@ -214,8 +214,20 @@ def test_a_backup_that_root_makes_belongs_to_whom_the_state_belongs(
     os.chown(path, _NOBODY, _NOBODY)
     made = back_up(URL, path.parent, tmp_path / "backup.db").file
     assert made.stat().st_uid == _NOBODY
-    done = restored(path, made)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_state_that_root_restores_belongs_to_whom_the_former_one_belongs(
+    path: Path, backup: Path
+) -> None:
+    os.chown(path, _NOBODY, _NOBODY)
+    os.chown(path.parent, _NOBODY, _NOBODY)
+    done = restored(path, backup)
+    assert backup.stat().st_uid == 0
     assert [file.stat().st_uid for file in (path, done.kept) if file] == [_NOBODY, _NOBODY]
+    path.unlink()
+    restored(path, backup)
+    assert path.stat().st_uid == _NOBODY
 
 
 _FIVE = ", clock=lambda: datetime(2026, 11, 20, 5, tzinfo=UTC)"

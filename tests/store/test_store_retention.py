@@ -151,7 +151,7 @@ def test_superseded_versions_go_after_their_time_and_records_never(
     assert len(rows(store, records)) == 1
 
 
-def test_settled_quarantine_entries_go_and_waiting_ones_stay(
+def test_closed_quarantine_entries_go_and_all_others_stay(
     store: Store, lease: Lease, clock: Ticking
 ) -> None:
     listing = start(store, lease)
@@ -160,8 +160,8 @@ def test_settled_quarantine_entries_go_and_waiting_ones_stay(
     for key, status in (("closed", "closed"), ("dropped", "dropped"), ("retried", "retry")):
         store.quarantine.mark(numbers[key], status)
     clock.forward(181 * DAY)
-    assert store.retention.clean(KEEP).quarantine == 2
-    assert {row["key"] for row in rows(store, quarantine)} == {"retried", "open"}
+    assert store.retention.clean(KEEP).quarantine == 1
+    assert {row["key"] for row in rows(store, quarantine)} == {"dropped", "retried", "open"}
 
 
 def test_answered_requests_and_old_calls_go(

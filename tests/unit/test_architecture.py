@@ -29,18 +29,20 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "errors": set(),
     "events": {"model"},
     "sinks": WORDS,
+    "templates": set(),
     "tables": WORDS | {"sinks"},
     "zimun": WORDS,
     "normalize": WORDS | {"collector"},
     "store": WORDS | {"normalize", "sinks"},
     "pipeline": ENGINE,
-    "config": ENGINE - {"store"} | {"cron"},
+    "config": ENGINE - {"store"} | {"cron", "templates"},
     "wiring": ENGINE | {"config", "pipeline"},
     "checking": ENGINE | {"config", "pipeline", "wiring"},
     "status": ENGINE | {"config", "pipeline", "cron"},
     "logs": {"events"},
     "web": ENGINE | {"config", "status"},
-    "daemon": ENGINE | {"config", "pipeline", "wiring", "status", "cron", "web", "collector"},
+    "daemon": ENGINE
+    | {"config", "pipeline", "wiring", "status", "cron", "web", "collector", "templates"},
     "cli": ENGINE
     | {"config", "pipeline", "wiring", "checking", "status", "daemon", "logs", "web"}
     | {"sandbox", "collector"},

@@ -6,7 +6,17 @@ from typing import Annotated
 import typer
 
 from zimun_sync import __version__
-from zimun_sync.cli import backups, operating, quarantine, serve, setup, sinks, state, syncing
+from zimun_sync.cli import (
+    backups,
+    operating,
+    quarantine,
+    serve,
+    setup,
+    sinks,
+    state,
+    syncing,
+    webhooks,
+)
 from zimun_sync.errors import ZimunSyncError
 
 app = typer.Typer(
@@ -23,6 +33,7 @@ app.add_typer(quarantine.app, name="quarantine")
 setup.config_app.command("reload")(serve.reload)
 app.add_typer(setup.config_app, name="config")
 app.add_typer(backups.app, name="state")
+app.add_typer(webhooks.app, name="webhooks")
 
 
 def _version(asked: bool) -> None:

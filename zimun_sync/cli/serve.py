@@ -11,7 +11,6 @@ from zimun_sync.errors import ConfigError
 
 if TYPE_CHECKING:
     from zimun_sync.config import Config
-    from zimun_sync.daemon.listeners import Listeners
 
 
 def register(app: typer.Typer) -> None:
@@ -35,19 +34,21 @@ def serve(
     """
     from zimun_sync.config import load
     from zimun_sync.daemon import Daemon
+    from zimun_sync.daemon.listeners import Listeners
+    from zimun_sync.logs import LogListener
 
     settings = load_config(config)
     relax_collector()
-    Daemon(settings, partial(load, config), _listeners(settings), wait=wait).run()
+    _log_as(settings)
+    Daemon(settings, partial(load, config), Listeners(LogListener()), _log_as, wait=wait).run()
 
 
-def _listeners(settings: "Config") -> "Listeners":
+def _log_as(settings: "Config") -> None:
+    """Log as a configuration wants it, and none of its secrets."""
     from zimun_sync.config import secrets_of
-    from zimun_sync.daemon.listeners import Listeners
-    from zimun_sync.logs import LogListener, set_up
+    from zimun_sync.logs import set_up
 
     set_up(settings.log.level, settings.log.format, secrets_of(settings))
-    return Listeners(LogListener())
 
 
 def reload(config: ConfigOption = None) -> None:

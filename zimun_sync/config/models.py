@@ -138,9 +138,10 @@ class LogSettings(_Section):
     level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least important messages to write."
     )
-    format: Literal["auto", "json", "console"] = Field(
+    format: Literal["auto", "json", "logfmt", "console"] = Field(
         default="auto",
-        description="`console` for people, `json` for collectors, `auto`: console on a terminal.",
+        description="`console` for people, `json` or `logfmt` for collectors; `auto`: console on "
+        "a terminal, else logfmt.",
     )
 
 

@@ -123,7 +123,7 @@ class RetentionSettings(_Section):
         default=1095, description="Superseded versions of records."
     )
     quarantine_days: PositiveInt | None = Field(
-        default=180, description="Quarantine entries that are closed or dropped."
+        default=180, description="Quarantine entries that are closed."
     )
 
 

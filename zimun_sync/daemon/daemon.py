@@ -35,6 +35,7 @@ class Daemon:
         config: to begin with.
         load: reads the configuration as it is now.
         listeners: told what happens; more may join.
+        log_as: makes the log keep a configuration's secrets, before it is in effect.
         wait: seconds to wait for another process's lease to run out.
         notifier: tells the service manager.
     """
@@ -44,6 +45,7 @@ class Daemon:
         config: Config,
         load: Callable[[], Config],
         listeners: Listeners,
+        log_as: Callable[[Config], None],
         *,
         wait: float = 0.0,
         notifier: Notifier | None = None,
@@ -51,6 +53,7 @@ class Daemon:
         self._config = config
         self._load = load
         self._listeners = listeners
+        self._log_as = log_as
         self._wait = wait
         self._notifier = notifier or Notifier()
         self._orders = Orders()
@@ -81,7 +84,13 @@ class Daemon:
                 Worker("daemon", keep(lease)),
                 Worker("heart", every(_HEART_SECONDS, lambda: self._beat(heart))),
             )
-            serving.run(config, self._load, server, keepers, away_since)
+            serving.run(config, self._load_quietly, server, keepers, away_since)
+
+    def _load_quietly(self) -> Config:
+        """The configuration as it is now, its secrets known to the log."""
+        config = self._load()
+        self._log_as(config)
+        return config
 
     def _beat(self, heart: Heart) -> None:
         heart.beat()

@@ -2,6 +2,7 @@
 
 from zimun_sync.store.deliveries import Delivered, Parked, ParkKind, Place
 from zimun_sync.store.feed import Lag
+from zimun_sync.store.hook_calls import HookCall, Needs, NewCall
 from zimun_sync.store.inbox import WEBHOOK, Received, RulesChanged, Thin, Understood, WaitingEvent
 from zimun_sync.store.leases import LEASE_SECONDS, Holder, Lease
 from zimun_sync.store.merging import Origin
@@ -25,11 +26,14 @@ __all__ = [
     "Entry",
     "GivenUp",
     "Holder",
+    "HookCall",
     "Keep",
     "Lag",
     "Lease",
     "Missed",
     "MissingState",
+    "Needs",
+    "NewCall",
     "Origin",
     "PageOutcome",
     "PageRecords",

@@ -25,15 +25,18 @@ def nobody(_copied: int, _total: int) -> None:
 
 
 @contextmanager
-def copied(source: Path, target: Path, told: Told = nobody) -> Iterator[Path]:
+def copied(
+    source: Path, target: Path, told: Told = nobody, *, owner: Path | None = None
+) -> Iterator[Path]:
     """A copy of one moment of a state, put at `target` at the end of the block.
 
     Whoever writes the state meanwhile is not held up. What was at `target` is replaced.
 
     Args:
         source: a state, in use or not.
-        target: where the copy goes; readable for the state's owner only.
+        target: where the copy goes; readable for its owner only.
         told: how far it has come.
+        owner: whose owner it gets where root makes it; by default the state's.
 
     Yields:
         The copy under another name, where it may still be changed.
@@ -46,7 +49,7 @@ def copied(source: Path, target: Path, told: Told = nobody) -> Iterator[Path]:
     try:
         sweep(target)
         make_private(draft)
-        _give_to_owner(draft, source)
+        _give_to_owner(draft, owner or source)
         _copy(source, draft, told)
         yield draft
         settle(draft, target)
@@ -59,10 +62,10 @@ def copied(source: Path, target: Path, told: Told = nobody) -> Iterator[Path]:
         remove(draft)
 
 
-def _give_to_owner(draft: Path, source: Path) -> None:
-    """A copy that root makes belongs to whom the state belongs."""
+def _give_to_owner(draft: Path, like: Path) -> None:
+    """What root makes belongs to whom that other file belongs: else the daemon could not use it."""
     if os.geteuid() == 0:
-        owner = source.stat()
+        owner = like.stat()
         os.chown(draft, owner.st_uid, owner.st_gid)
 
 

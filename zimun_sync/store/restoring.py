@@ -81,7 +81,8 @@ def restore(
     facts = _looked_at(path, backup)
     private_folder(path.parent)
     _could_be_in_use(path, clock)  # said before the work, not only after it
-    with ExitStack() as until_replaced, copied(backup, path) as draft:
+    owner = path if path.exists() else path.parent
+    with ExitStack() as until_replaced, copied(backup, path, owner=owner) as draft:
         parked, superseded = _make_safe(draft, facts, micros(clock))
         until_replaced.enter_context(_nobody_else(path, clock, busy_seconds))
         kept = _set_aside(path, clock) if path.exists() else None

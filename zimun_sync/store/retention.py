@@ -27,8 +27,9 @@ CALLS_DAYS: Final = 30
 _DAY: Final = 86_400 * 1_000_000
 #: A run with one of these is not over.
 _ONGOING: Final = (RunStatus.RUNNING, RunStatus.NEEDS_ATTENTION)
-#: A quarantine entry with one of these is.
-_SETTLED: Final = ("closed", "dropped")
+#: A quarantine entry with this one is. One that was dropped stays: it is how a record that is
+#: still listed is known to have been given up.
+_SETTLED: Final = ("closed",)
 
 Condition = sa.ColumnElement[bool]
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.engine import Dialect
 
@@ -94,6 +95,12 @@ records = Table(
     Column("run_id", String, nullable=False),
     Column("observed_at", BigInteger, nullable=False),
     Index("records_feed", "listing", "seq"),
+    Index(
+        "records_deleted",
+        "listing",
+        postgresql_where=text("deleted"),
+        sqlite_where=text("deleted = 1"),
+    ),
 )
 
 #: Versions that are not the present one; `learnt` tells how they came (pull or webhook).
@@ -111,6 +118,7 @@ history = Table(
     Column("run_id", String, nullable=False),
     Column("observed_at", BigInteger, nullable=False),
     Column("superseded_at", BigInteger, nullable=False),
+    Index("history_superseded", "superseded_at"),
 )
 
 #: One row a listing of a stream; `page_token` is the checkpoint, committed with its page.
@@ -280,8 +288,7 @@ hook_calls = Table(
     sqlite_autoincrement=True,
 )
 
-#: What was wrong when last looked at, so that hooks hear of changes only. `reason` is empty
-#: while all is well.
+#: What was wrong when last looked at, so that hooks hear of changes only.
 troubles = Table(
     "troubles",
     metadata,

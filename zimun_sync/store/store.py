@@ -12,6 +12,7 @@ from zimun_sync.store.clock import Clock, micros, utc_now
 from zimun_sync.store.database import BUSY_SECONDS, Database, parse_url
 from zimun_sync.store.deliveries import Deliveries
 from zimun_sync.store.feed import Feed
+from zimun_sync.store.hook_calls import HookCalls
 from zimun_sync.store.inbox import Inbox
 from zimun_sync.store.leases import Leases
 from zimun_sync.store.listings import Listings
@@ -64,6 +65,7 @@ class Store:
         self.inbox = Inbox(database, merger, clock)
         self.overview = Overview(database, listings, clock)
         self.troubles = Troubles(database, clock)
+        self.hook_calls = HookCalls(database, clock)
         self.retention = Retention(database, clock)
         self.renormalizer = Renormalizer(database, listings, clock)
 

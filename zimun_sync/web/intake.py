@@ -80,7 +80,8 @@ class Intake:
             deadline: on the monotonic clock, seconds.
         """
         self._close()
-        self._thread.join(max(deadline - monotonic(), 0))
+        if self._thread.ident is not None:  # else it never began
+            self._thread.join(max(deadline - monotonic(), 0))
         return not self._thread.is_alive()
 
     @property

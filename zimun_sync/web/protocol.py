@@ -47,7 +47,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request's first byte is there."""
         super().on_message_begin()
-        self._beside_body, self._in_head = 0, True
+        self._in_head = True
         self._be_patient()
 
     def on_headers_complete(self) -> None:
@@ -65,6 +65,12 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_complete()
         self._beside_body = 0
         self._stop_waiting()
+
+    def shutdown(self) -> None:
+        """Answer what is there as a whole, and wait for nothing else: it will be sent again."""
+        if self._patience is not None:
+            self.transport.close()
+        super().shutdown()
 
     def _be_patient(self) -> None:
         self._stop_waiting()

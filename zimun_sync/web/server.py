@@ -106,6 +106,8 @@ class WebServer:
         except BaseException as error:  # noqa: BLE001 - told to whoever runs the server
             self._failed(error)
         finally:
+            for each in self._sockets:
+                each.close()
             for server in self._servers:
                 server.is_up.set()
 

@@ -13,7 +13,7 @@ import time
 from base64 import b64decode, b64encode
 from binascii import unhexlify
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
 from zimun_sync.errors import ZimunSyncError
@@ -164,7 +164,7 @@ def _unbase64(signature: bytes) -> bytes:
 class _Standard:
     """Standard Webhooks: id, time and body are signed, by `v1,` and base64."""
 
-    keys: Sequence[bytes]
+    keys: Sequence[bytes] = field(repr=False)
     tolerance: float
     clock: Callable[[], float]
 
@@ -201,7 +201,7 @@ class _Standard:
 class _Plain:
     """One header with the body's HMAC; the same body is the same event."""
 
-    keys: Sequence[bytes]
+    keys: Sequence[bytes] = field(repr=False)
     header: bytes
     prefix: bytes
     decode: Callable[[bytes], bytes]

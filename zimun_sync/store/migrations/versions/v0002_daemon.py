@@ -12,6 +12,7 @@ def upgrade() -> None:
     _create_inbox()
     _create_deletions()
     _create_daemon()
+    _create_indexes()
 
 
 def _create_inbox() -> None:
@@ -95,3 +96,15 @@ def _create_daemon() -> None:
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("since", sa.BigInteger, nullable=False),
     )
+
+
+def _create_indexes() -> None:
+    """What counting records and retention would else go through whole tables for."""
+    op.create_index(
+        "records_deleted",
+        "records",
+        ["listing"],
+        postgresql_where=sa.text("deleted"),
+        sqlite_where=sa.text("deleted = 1"),
+    )
+    op.create_index("history_superseded", "history", ["superseded_at"])
