@@ -97,40 +97,45 @@ class Asks:
             engine.pulls.pull(name, "request", full=arguments["full"])
             for name in arguments["sources"]
         ]
-        self._let_sinks_settle(engine)
+        heads = self._store.feed.heads()
+        self._let_sinks_settle(engine, heads)
         broken = next((each for each in pulled if each.status == FAILED and not each.runs), None)
         if broken is not None:
             return _error(broken.reason, broken.hint)
-        return {"report": msgspec.to_builtins(self._report(engine, pulled, before))}
+        return {"report": msgspec.to_builtins(self._report(engine, pulled, before, heads))}
 
     def _report(
-        self, engine: Engine, pulled: Sequence[Pulled], before: Mapping[str, Totals]
+        self,
+        engine: Engine,
+        pulled: Sequence[Pulled],
+        before: Mapping[str, Totals],
+        heads: Mapping[str, int],
     ) -> SyncReport:
         names = {run.source for each in pulled for run in each.runs}
         return SyncReport(
             runs=tuple(run for each in pulled for run in each.runs),
             sinks={
-                name: sink_report(self._store, each, before[name])
+                name: sink_report(self._store, each, before[name], heads)
                 for name, each in engine.deliveries.items()
             },
             in_quarantine=self._store.quarantine.count_open(sorted(names), list(engine.deliveries)),
             interrupted=any(each.status == INTERRUPTED for each in pulled),
         )
 
-    def _let_sinks_settle(self, engine: Engine) -> None:
-        """Wait for the sinks as long as any of them makes progress."""
+    def _let_sinks_settle(self, engine: Engine, heads: Mapping[str, int]) -> None:
+        """Wait for the sinks to pass these sequences, as long as any of them makes progress."""
         patience = engine.config.sync.sink_patience
-        behind, until = self._behind(engine), monotonic() + patience
+        behind, until = self._behind(engine, heads), monotonic() + patience
         while behind and monotonic() < until and not engine.workers.wait(_SETTLE_SECONDS):
-            now_behind = self._behind(engine)
+            now_behind = self._behind(engine, heads)
             if now_behind != behind:
                 behind, until = now_behind, monotonic() + patience
 
-    def _behind(self, engine: Engine) -> Mapping[str, int]:
+    def _behind(self, engine: Engine, heads: Mapping[str, int]) -> Mapping[str, int]:
         """Changes that sinks have not taken yet; parked ones wait for someone else."""
         parked = self._store.deliveries.parked()
         lags = {
-            name: lag_of(self._store, name, each.sources).changes
+            name: lag_of(self._store, name, each.sources, heads).changes
             for name, each in engine.deliveries.items()
             if name not in parked
         }

@@ -8,19 +8,24 @@ from typing import Final
 
 from zimun_sync.config import Config
 from zimun_sync.cron import WallClock
+from zimun_sync.daemon.hooks import Hooks
 from zimun_sync.daemon.listeners import Listeners
 from zimun_sync.daemon.orders import Order, Reload
 from zimun_sync.daemon.pulls import PARTIAL, SUCCEEDED, Pulls
 from zimun_sync.daemon.schedule import Job, Schedule
-from zimun_sync.daemon.steps import Fetch, apply, deliver, keep, let_go
+from zimun_sync.daemon.steps import Fetch, apply, call, deliver, keep, let_go
 from zimun_sync.daemon.workers import Worker, Workers
 from zimun_sync.events import (
     DeletionsChecked,
     EventsApplied,
     EventsReceived,
     PageStored,
+    PullFinished,
+    PullStarted,
     RecordsFetched,
     Renormalized,
+    TroubleBegan,
+    TroubleEnded,
 )
 from zimun_sync.events import Event as Happened
 from zimun_sync.pipeline.contact import (
@@ -44,6 +49,8 @@ from zimun_sync.wiring import build_sinks, source_job
 _AWAY: Final = 300_000_000
 #: Events after which sinks may have something to take.
 _FEEDS: Final = (PageStored, EventsApplied, RecordsFetched, DeletionsChecked, Renormalized)
+#: Events that call hooks.
+_OCCASIONS: Final = (PullStarted, PullFinished, TroubleBegan, TroubleEnded)
 
 
 class Engine:
@@ -106,6 +113,7 @@ class Engine:
         self.workers.start(Worker("leases", keep(self._leases)))
         self._start_sources()
         self._start_sinks()
+        self._start_hooks()
         self._schedule.start(self._agenda(away_since))
 
     def _connect(self, sinks: Mapping[str, Sink]) -> None:
@@ -137,6 +145,13 @@ class Engine:
     def _start_sinks(self) -> None:
         for name, delivery in self.deliveries.items():
             self.workers.start(Worker(f"sink:{name}", deliver(delivery), let_go(delivery)))
+
+    def _start_hooks(self) -> None:
+        streams = {name: job.streams for name, job in self.jobs.items()}
+        hooks = Hooks(self.config.hooks, streams, self._store, self._emit)
+        self._emit.add(hooks.listen)
+        self._stack.callback(self._emit.remove, hooks.listen)
+        self.workers.start(Worker("hooks", call(hooks)))
 
     def ask_to_stop(self) -> None:
         """Let work under way come to an end: waits are cut short, pages are the last ones."""
@@ -204,6 +219,8 @@ class Engine:
             self.workers.wake(f"fetch:{event.source}")
         if isinstance(event, _FEEDS):
             self.workers.wake("sink:")
+        if isinstance(event, _OCCASIONS):
+            self.workers.wake("hooks")
 
 
 def _lease_names(config: Config) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from zimun_sync.daemon.hooks import Hooks
 from zimun_sync.daemon.workers import AT_ONCE, Pause, Step
 from zimun_sync.errors import SinkError, SourceError, SourceUnavailable
 from zimun_sync.events import Emit, FetchingDelayed
@@ -17,6 +18,8 @@ from zimun_sync.store import LEASE_SECONDS
 LOOK_SECONDS: Final = 2.0
 #: How long changes may gather before a sink gets the next batch, seconds.
 GATHER_SECONDS: Final = 0.25
+#: How long a hook's call may be due before it is noticed, seconds, if nobody wakes the worker.
+_HOOK_SECONDS: Final = 10.0
 #: Seconds between tries to fetch records while the API cannot be asked.
 _BACKOFF: Final = (1.0, 2.0, 5.0, 15.0, 60.0)
 
@@ -101,6 +104,16 @@ def keep(leases: Leases) -> Step:
     def step() -> Pause:
         leases.renew()
         return Pause(LEASE_SECONDS / 3)
+
+    return step
+
+
+def call(hooks: Hooks) -> Step:
+    """Making the calls of hooks that are due."""
+
+    def step() -> Pause:
+        wait = hooks.step()
+        return Pause(LOOK_SECONDS if wait is None else min(wait, _HOOK_SECONDS))
 
     return step
 

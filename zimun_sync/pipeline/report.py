@@ -103,16 +103,23 @@ def _sink_json(sink: SinkReport) -> dict[str, Any]:
     }
 
 
-def lag_of(store: Store, sink: str, streams: Mapping[str, Sequence[str]]) -> Lag:
+def lag_of(
+    store: Store,
+    sink: str,
+    streams: Mapping[str, Sequence[str]],
+    upto: Mapping[str, int] | None = None,
+) -> Lag:
     """How far a sink is behind the feed, over all streams of all sources.
 
     Args:
         store: the feed and the offsets.
         sink: the sink's name.
         streams: stream names by source.
+        upto: the last sequence that counts, by source; by default all do.
     """
+    heads = upto or {}
     lags = [
-        store.feed.lag(source, name, _offset(store, sink, source, name))
+        store.feed.lag(source, name, _offset(store, sink, source, name), heads.get(source))
         for source, names in streams.items()
         for name in names
     ]
@@ -120,16 +127,22 @@ def lag_of(store: Store, sink: str, streams: Mapping[str, Sequence[str]]) -> Lag
     return Lag(sum(lag.changes for lag in lags), min(oldest, default=None))
 
 
-def sink_report(store: Store, delivery: Delivery, before: Totals | None = None) -> SinkReport:
+def sink_report(
+    store: Store,
+    delivery: Delivery,
+    before: Totals | None = None,
+    upto: Mapping[str, int] | None = None,
+) -> SinkReport:
     """What a delivery came to, its lag read from the store.
 
     Args:
         store: the feed and the offsets.
         delivery: the sink's.
         before: what it had come to already when the work in question began.
+        upto: the last sequence of that work, by source; by default everything counts.
     """
     totals = delivery.totals.since(before or Totals())
-    lag = lag_of(store, delivery.name, delivery.sources)
+    lag = lag_of(store, delivery.name, delivery.sources, upto)
     parked = store.deliveries.parked().get(delivery.name)
     seconds = 0.0 if lag.oldest is None else max(store.now() - lag.oldest, 0) / 1e6
     state = "behind" if lag.changes else "current"

@@ -113,12 +113,14 @@ class Feed:
             for key, row_hash in connection.execute(query.execution_options(yield_per=10_000)):
                 yield key, row_hash.hex()
 
-    def lag(self, source: str, stream: str, after: int) -> Lag:
-        """What lies behind sequence `after`."""
+    def lag(self, source: str, stream: str, after: int, upto: int | None = None) -> Lag:
+        """What lies behind sequence `after`, up to `upto` where that is given."""
         with self._database.read() as connection:
             query = sa.select(sa.func.count(), sa.func.min(records.c.observed_at)).where(
                 self._of(connection, source, stream), records.c.seq > after
             )
+            if upto is not None:
+                query = query.where(records.c.seq <= upto)
             count, oldest = connection.execute(query).one()
         return Lag(count, oldest)
 
