@@ -25,5 +25,16 @@ install_axios() {
     npm install --silent --no-package-lock --no-audit --no-fund --prefix sandbox/vendor_examples
 }
 
+install_faketime() {
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+        echo "libfaketime is not installed: the nights of daylight saving are only simulated." >&2
+        return
+    fi
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends libfaketime >/dev/null
+}
+
 have_postgres || install_postgres
+ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || install_faketime
 [ -d sandbox/vendor_examples/node_modules ] || install_axios

@@ -225,6 +225,7 @@ class PullFinished:
     changed: int
     seconds: float
     reason: str
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

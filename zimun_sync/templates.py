@@ -20,7 +20,7 @@ FIELDS: Final[Mapping[str, str]] = {
     "source": "the source's name; empty where it is about no source",
     "status": "`running`, `succeeded`, `partial` or `failed`; of troubles `trouble` or `ok`",
     "reason": "why a run did not simply succeed, or what is wrong; else empty",
-    "hint": "what to do about a trouble; else empty",
+    "hint": "what to do about it; empty where nothing is wrong",
     "cause": "why it was pulled: `nightly`, `reconcile`, `start`, `request`, `retry`; else empty",
     "records": "number of records that the run listed; null unless a run ended",
     "changed": "number of those that were new or differed; null unless a run ended",

@@ -49,9 +49,9 @@ def test_a_broken_sink_is_parked_and_told(cli: Cli, broken: Path) -> None:
     assert status["lag"]["changes"] == 1
     assert status["reason"]
     assert status["hint"]
-    shown = cli("status").out
-    assert "sink files (csv): parked, 1 behind" in shown
-    assert f"what to do: {status['hint']}" in shown
+    shown = " ".join(cli("status").out.split())
+    assert "sink files: Parked:" in shown
+    assert " ".join(status["hint"].split()) in shown
 
 
 def test_a_sink_that_was_mended_takes_up_where_it_stood(
@@ -61,7 +61,7 @@ def test_a_sink_that_was_mended_takes_up_where_it_stood(
     broken.rename(project.csv)
     ended = cli("resume", "files")
     assert ended.out == "Sink files goes on: the daemon, or the next sync, takes it up.\n"
-    assert cli("resume", "files").out == "Sink files was not parked.\n"
+    assert cli("resume", "files").out == "Sink files was not held up.\n"
     ended = cli("sync", "--json")
     assert (ended.code, ended.json["sinks"]["files"]["applied"]) == (0, 1)
     assert contents.of_csv(project.csv) == contents.of_source(sandbox.control_url)

@@ -130,7 +130,6 @@ def test_an_error_names_the_failure_and_the_host_only(
         ({"url": "http://127.0.0.1:1/s3cret"}, "127.0.0.1 could not be reached."),
         ({"url": "http://nowhere.invalid/s3cret"}, "nowhere.invalid could not be reached."),
         ({"headers": {"X-Key": "s3cret\nX: y"}}, "address or a header for 127.0.0.1"),
-        ({"headers": {"X Key": "s3cret"}}, "address or a header for 127.0.0.1"),
         ({"url": "http://127.0.0.1:x/s3cret"}, "address or a header for 127.0.0.1"),
     ],
 )
@@ -184,6 +183,7 @@ def test_events_that_come_while_the_state_cannot_be_written_are_entered_later(
                 hooks.step()
             other.execute("ROLLBACK")
         bench.clock.forward(60)
-        assert bench.work(hooks) is None
+        assert hooks.step() == 0  # from now on both are in the state
+        assert bench.work(bench.hooks(bi=HOOK)) is None
     assert events(bench) == ["started", "succeeded"]
     assert bench.receiver.calls[0].json["time"] == "2026-11-20T03:00:00+00:00"

@@ -64,7 +64,9 @@ def test_damage_that_is_met_later_changes_nothing_either(path: Path) -> None:
         [[size]] = connection.execute("PRAGMA page_size")
     connection.close()
     scribble(path, (root - 1) * size, root * size)
-    with Store.open(URL, path.parent, Ticking()) as store:
+    clock = Ticking()
+    clock.forward(3600)
+    with Store.open(URL, path.parent, clock) as store:
         lease = store.leases.acquire("source:main")
         listing = start(store, lease)
         with pytest.raises(StateUnreadable, match="damaged") as raised:

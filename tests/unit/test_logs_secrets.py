@@ -12,7 +12,13 @@ def test_every_secret_setting_is_found_wherever_it_stands(tmp_path: Path) -> Non
     content = {
         "state": "postgresql://zimun:state%40secret@db.example.org/zimun",
         "sources": {
-            "main": source | {"webhook_secrets": ["whsec_b25lLXNlY3JldA==", "whsec_dHdv"]},
+            "main": source
+            | {
+                "webhook_secrets": [
+                    "whsec_b25lLXNlY3JldC1vZi1tYW55LWJ5dGVz",
+                    "whsec_dHdvLXNlY3JldC1vZi1tYW55LWJ5dGVz",
+                ]
+            },
             "other": source | {"client_secret": "other-secret"},
         },
         "hooks": {
@@ -30,9 +36,10 @@ def test_every_secret_setting_is_found_wherever_it_stands(tmp_path: Path) -> Non
     assert set(found) == {
         "source-secret",
         "other-secret",
-        "whsec_b25lLXNlY3JldA==",
-        "whsec_dHdv",
+        "whsec_b25lLXNlY3JldC1vZi1tYW55LWJ5dGVz",
+        "whsec_dHdvLXNlY3JldC1vZi1tYW55LWJ5dGVz",
         "Bearer hook-secret",
+        "https://bi.example.org",
         "state%40secret",
         "state@secret",
     }

@@ -135,6 +135,17 @@ def test_who_does_not_finish_a_request_in_time_is_hung_up_on(
     assert running.stored() == []
 
 
+def test_who_only_keeps_a_connection_busy_is_hung_up_on(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "RECEIVE_SECONDS", 0.05)
+    with closing(socket.create_connection(running.address, PATIENCE_SECONDS)) as connection:
+        connection.sendall(head({}, "GET /livez HTTP/1.1"))
+        assert statuses(connection.recv(65536)) == [200]
+        connection.sendall(b"\r\n")  # the beginning of nothing
+        assert connection.recv(65536) == b""
+
+
 def test_requests_in_a_row_are_answered_in_a_row(running: Running) -> None:
     good = [head(signed(BODY, f"msg_{n}") | length(len(BODY))) + BODY for n in range(3)]
     bad = head(length(2)) + b"{}"

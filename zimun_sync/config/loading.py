@@ -39,6 +39,7 @@ def load(path: Path | None, environ: Mapping[str, str] = os.environ) -> Config:
     draft.complete(FileSettings, draft.values)
     sinks = _sinks(draft)
     settings = draft.validate(FileSettings, draft.values)
+    _refuse_unknown_names(draft, settings)
     draft.finish()
     return Config(
         file=file.absolute(),
@@ -104,6 +105,21 @@ def _sink(draft: Draft, name: str, section: dict[str, Any]) -> SinkConfig | None
     own = {key: value for key, value in section.items() if key != "type"}
     settings = draft.validate(code.settings, own, place)
     return None if settings is None else SinkConfig(name, code, settings)
+
+
+def _refuse_unknown_names(draft: Draft, settings: FileSettings | None) -> None:
+    """Hooks may only name sinks and sources that are there."""
+    if settings is None:
+        return
+    for name, hook in settings.hooks.items():
+        for kind, named, known in (
+            ("sinks", hook.sinks, settings.sinks),
+            ("sources", hook.sources, settings.sources),
+        ):
+            for each in named:
+                if each not in known:
+                    text = f"there is no {each!r} among the {kind}"
+                    draft.add(("hooks", name, kind), text)
 
 
 def _no_sinks(sinks: Mapping[str, SinkConfig], file: Path) -> list[str]:

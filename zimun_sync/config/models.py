@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, Self, get_args
 
 from pydantic import (
     AfterValidator,
@@ -14,6 +14,7 @@ from pydantic import (
     NonNegativeFloat,
     SecretStr,
     WithJsonSchema,
+    model_validator,
 )
 
 from zimun_sync.config import columns
@@ -28,6 +29,7 @@ from zimun_sync.config.serving import (
 )
 from zimun_sync.normalize import Rules
 from zimun_sync.sinks import Connector
+from zimun_sync.zimun import usable_secret
 from zimun_sync.zimun.settings import ClientSettings, StreamName
 
 DEFAULT_STATE: Final = "sqlite:///var/state.db"
@@ -61,6 +63,11 @@ def _region(value: str | None) -> str | None:
         return value and value.upper()
     msg = "should be a two-letter country code (ISO 3166-1), such as DE"
     raise ValueError(msg)
+
+
+def _lines(value: Any) -> Any:
+    """What a file of secrets holds, one a line."""
+    return value.split() if isinstance(value, str) else value
 
 
 def _as_list(value: Any) -> Any:
@@ -108,14 +115,24 @@ class SourceSettings(ClientSettings):
         "without country code, where neither location nor organization names a country.",
     )
 
-    webhook_secrets: tuple[SecretStr, ...] = Field(
+    webhook_secrets: Annotated[tuple[SecretStr, ...], BeforeValidator(_lines)] = Field(
         default=(),
         description="Secrets that webhooks of this source are signed with; several while they "
-        "are rotated. Without any, none are taken.",
+        "are rotated, in a file one a line. Without any, none are taken.",
     )
     webhook: WebhookSettings = Field(
         default=WebhookSettings(), description="How its webhooks are signed."
     )
+
+    @model_validator(mode="after")
+    def _webhook_secrets_are_usable(self) -> Self:
+        for number, secret in enumerate(self.webhook_secrets, start=1):
+            try:
+                usable_secret(secret.get_secret_value(), self.webhook.scheme)
+            except ValueError as error:
+                msg = f"webhook secret {number} {error}"
+                raise ValueError(msg) from None
+        return self
 
     @property
     def rules(self) -> Rules:

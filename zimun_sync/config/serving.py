@@ -1,7 +1,9 @@
 """Settings of the daemon: its server, its schedule, and what it looks after."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -16,7 +18,7 @@ from pydantic import (
 )
 
 from zimun_sync.cron import WallClock
-from zimun_sync.zimun.settings import WebAddress
+from zimun_sync.templates import check_template
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 HookEvent = Literal["started", "succeeded", "partial", "failed", "trouble", "recovered"]
@@ -37,6 +39,23 @@ def _zone(value: str) -> str:
 
 
 Cron = Annotated[str, AfterValidator(_cron)]
+
+
+def _hook_address(value: SecretStr) -> SecretStr:
+    """An address as it is, query and all; it may be a secret, so no error shows it."""
+    parts = urlsplit(check_template(value.get_secret_value()))
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("should be an address that begins with https:// or http://")
+    if parts.username or parts.password:
+        raise ValueError("should hold no user name or password; use `headers`")
+    return value
+
+
+def _header_names(value: dict[str, SecretStr]) -> dict[str, SecretStr]:
+    for name in value:
+        if not re.fullmatch(r"[!#$%&'*+.^`|~0-9A-Za-z-]+", name):
+            raise ValueError(f"{name!r} is no header; a secret can be given as ${{VARIABLE}}")
+    return value
 
 
 class _Section(BaseModel):
@@ -152,10 +171,14 @@ class HookSettings(_Section):
         description="What calls it: a run that started, succeeded, ended partial or failed; "
         "trouble and recovered: the state changed.",
     )
-    url: WebAddress = Field(description="Address to call; `{...}` is filled in as in `body`.")
+    url: Annotated[SecretStr, AfterValidator(_hook_address)] = Field(
+        description="Address to call; `{...}` is filled in as in `body`."
+    )
     method: Literal["POST", "PUT", "GET"] = Field(default="POST", description="HTTP method.")
-    headers: dict[str, SecretStr] = Field(default={}, description="Headers; never shown.")
-    body: str | None = Field(
+    headers: Annotated[dict[str, SecretStr], AfterValidator(_header_names)] = Field(
+        default={}, description="Headers; never shown."
+    )
+    body: Annotated[str, AfterValidator(check_template)] | None = Field(
         default=None,
         description="Body with fields such as `{source}`, `{status}` and `{reason}`; by default "
         "a JSON object of all of them.",

@@ -101,8 +101,6 @@ class Engine:
             self._store.add_source(name)
         self._leases.acquire()
         self._stack.callback(self._leases.release)
-        self._emit.add(self._wake)
-        self._stack.callback(self._emit.remove, self._wake)
         try:
             sinks = build_sinks(self.config)
             try_new_sinks(self._store, sinks, self._stop)
@@ -111,9 +109,9 @@ class Engine:
             self._stack.close()
             raise
         self.workers.start(Worker("leases", keep(self._leases)))
+        self._start_hooks()
         self._start_sources()
         self._start_sinks()
-        self._start_hooks()
         self._schedule.start(self._agenda(away_since))
 
     def _connect(self, sinks: Mapping[str, Sink]) -> None:
@@ -149,8 +147,10 @@ class Engine:
     def _start_hooks(self) -> None:
         streams = {name: job.streams for name, job in self.jobs.items()}
         hooks = Hooks(self.config.hooks, streams, self._store, self._emit)
-        self._emit.add(hooks.listen)
-        self._stack.callback(self._emit.remove, hooks.listen)
+        # Hooks first: who is woken by an event must find what it asks for.
+        for listener in (hooks.listen, self._wake):
+            self._emit.add(listener)
+            self._stack.callback(self._emit.remove, listener)
         self.workers.start(Worker("hooks", call(hooks)))
 
     def ask_to_stop(self) -> None:

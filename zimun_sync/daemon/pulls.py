@@ -125,7 +125,14 @@ class Pulls:
         changed = sum(run.changed for run in pulled.runs)
         self.emit(
             PullFinished(
-                name, cause, pulled.status, records, changed, round(seconds, 3), pulled.reason
+                name,
+                cause,
+                pulled.status,
+                records,
+                changed,
+                round(seconds, 3),
+                pulled.reason,
+                pulled.hint,
             )
         )
 

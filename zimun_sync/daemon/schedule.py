@@ -168,11 +168,11 @@ class Schedule:
         """A slot has come."""
         state = self._states[name]
         with state.lock:
-            slot = self._latest_due(state.job)
-            if slot is None or not self._slots.take(name, slot):
-                return  # the clock was set back, or the slot was run to catch up
-            state.failures = 0
-            self._run(state, slot, cause)
+            # A slot that comes while another is run is made up for by one more run. None is due
+            # where the clock was set back, or the slot was run to catch up.
+            while (slot := self._latest_due(state.job)) and self._slots.take(name, slot):
+                state.failures = 0
+                self._run(state, slot, cause)
 
     def _catch_up(self, name: str) -> None:
         """Run what was missed, or what a process that ended left in the middle."""

@@ -83,7 +83,9 @@ class Watch:
         )
 
     def look(self) -> None:
-        """Tell what changed for the worse or the better."""
+        """Tell what changed for the worse or the better; not while nobody hears it."""
+        if self._engine().is_stopping():
+            return
         tell_changes(self._store, self.status(), self._emit)
 
     def clean(self) -> None:

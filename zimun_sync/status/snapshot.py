@@ -140,7 +140,7 @@ class Snapshot:
             "in_quarantine": self.in_quarantine,
             "quarantine": [asdict(each) for each in self.quarantine],
             "hooks_given_up": [
-                {"hook": each.hook, "error": each.error, "since": iso(each.created_at)}
+                {"hook": each.hook, "error": each.error, "since": iso(each.given_up_at)}
                 for each in self.hooks_given_up
             ],
             "daemon": self._daemon(),

@@ -50,12 +50,12 @@ class GivenUp:
     Args:
         hook: its name in the configuration.
         error: why.
-        created_at: when what it was to tell happened, microseconds since the epoch, UTC.
+        given_up_at: when, microseconds since the epoch, UTC.
     """
 
     hook: str
     error: str
-    created_at: int
+    given_up_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,17 +151,17 @@ class Overview:
         """Hooks whose latest call, not older than that, was given up."""
         latest = sa.select(sa.func.max(hook_calls.c.id)).group_by(hook_calls.c.hook)
         query = (
-            sa.select(hook_calls.c.hook, hook_calls.c.error, hook_calls.c.created_at)
+            sa.select(hook_calls.c.hook, hook_calls.c.error, hook_calls.c.due_at)
             .where(
                 hook_calls.c.id.in_(latest.where(hook_calls.c.status.in_(["done", GIVEN_UP]))),
                 hook_calls.c.status == GIVEN_UP,
-                hook_calls.c.created_at > micros(self._clock) - int(within_seconds * 1e6),
+                hook_calls.c.due_at > micros(self._clock) - int(within_seconds * 1e6),
             )
             .order_by(hook_calls.c.hook)
         )
         with self._database.read() as connection:
             rows = connection.execute(query).all()
-        return [GivenUp(row.hook, row.error or "", row.created_at) for row in rows]
+        return [GivenUp(row.hook, row.error or "", row.due_at) for row in rows]
 
     def room(self) -> Room:
         """What the state takes and what is left on its disk."""

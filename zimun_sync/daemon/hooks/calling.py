@@ -49,7 +49,7 @@ def _request(settings: HookSettings, fields: Fields) -> httpx.Request:
     timeout = httpx.Timeout(settings.timeout).as_dict()
     return httpx.Request(
         settings.method,
-        fill_url(settings.url, fields),
+        fill_url(settings.url.get_secret_value(), fields),
         headers=_headers(settings, template),
         content=None if template is None else fill_body(template, fields).encode(),
         extensions={"timeout": timeout, DEADLINE: settings.timeout},
@@ -96,4 +96,4 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _host(settings: HookSettings) -> str:
-    return urlsplit(settings.url).hostname or "the host"
+    return urlsplit(settings.url.get_secret_value()).hostname or "the host"

@@ -83,6 +83,7 @@ def _outcome(event: PullFinished) -> Fields:
         "status": event.status,
         "cause": event.cause,
         "reason": event.reason,
+        "hint": event.hint,
         "records": event.records,
         "changed": event.changed,
         "seconds": event.seconds,
