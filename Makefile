@@ -37,6 +37,8 @@ format: $(READY)
 
 bench: $(READY)
 	$(BIN)/python bench/run.py
+	$(BIN)/python bench/latency.py
+	$(BIN)/python bench/intake.py
 
 clean:
 	rm -rf $(VENV) demo build dist .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -16,14 +16,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
+
+from source import differences, program, sandbox
 
 HERE = Path(__file__).parent
 PAGE_SIZE = 500
@@ -65,22 +64,6 @@ def measure(command: Sequence[str]) -> Measured:
     return Measured(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
-@contextmanager
-def sandbox(rows: int, latency_ms: int) -> Iterator[dict[str, Any]]:
-    """A sandbox in a process of its own; yields what it says on start-up."""
-    command = [_bin("zimun-sync"), "sandbox", "--json", "--port", "0"]
-    command += ["--appointments", str(rows), "--latency-ms", str(latency_ms)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            yield json.loads(next(iter(process.stdout or [])))
-        finally:
-            process.terminate()
-
-
-def _bin(name: str) -> str:
-    return str(Path(sys.executable).parent / name)
-
-
 def drain(api: dict[str, Any]) -> Measured:
     """The bare drain."""
     script = [sys.executable, str(HERE / "drain.py")]
@@ -96,7 +79,7 @@ def sync(api: dict[str, Any], *, csv: bool) -> Measured:
         config = folder / "zimun-sync.yaml"
         config.write_text(_CONFIG.format(page_size=PAGE_SIZE, **api) + _CSV * csv)
         config.chmod(0o600)
-        result = measure([_bin("zimun-sync"), "sync", "--config", str(config), "--json"])
+        result = measure([program("zimun-sync"), "sync", "--config", str(config), "--json"])
         _compare(api, folder / "zimun.duckdb")
     finally:
         shutil.rmtree(folder)
@@ -104,23 +87,7 @@ def sync(api: dict[str, Any], *, csv: bool) -> Measured:
 
 
 def _compare(api: dict[str, Any], database: Path) -> None:
-    import duckdb
-
-    root = api["base_url"].removesuffix("/api/v1")
-    with urlopen(f"{root}/_sandbox/checksums") as answer:  # noqa: S310 - our own sandbox
-        truth = json.load(answer)
-    with duckdb.connect(database, read_only=True) as connection:
-        ((count, minutes, instants),) = connection.execute(
-            "SELECT count(*), sum(duration_minutes), sum(epoch_us(starts_at)) // 1000000 "
-            "FROM appointments"
-        ).fetchall()
-        prices = connection.execute(
-            "SELECT price_currency, sum(price_amount) FROM appointments "
-            "WHERE price_amount IS NOT NULL GROUP BY ALL"
-        ).fetchall()
-    found = {"count": count, "durations": minutes, "instants": instants, "prices": dict(prices)}
-    truth["prices"] = {name: Decimal(value) for name, value in truth["prices"].items()}
-    wrong = {name: (truth[name], value) for name, value in found.items() if truth[name] != value}
+    wrong = differences(api, database)
     if wrong:
         sys.exit(f"DuckDB does not hold the source's content (source, DuckDB): {wrong}")
 
