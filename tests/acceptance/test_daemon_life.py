@@ -77,6 +77,11 @@ def test_a_removed_record_is_gone_after_the_next_complete_listing(
     assert ended.code == 0, ended.err
     assert gone not in keys(project)
     assert same_as_source(project, sandbox)
+    [stone, before] = project.run("record", gone, "--json").json
+    assert (stone["stands"], stone["deleted"]) == (True, True)
+    assert stone["row"]["deleted_at"] is not None
+    assert before["row"]["deleted_at"] is None
+    assert before["row"]["starts_at"] == stone["row"]["starts_at"]
 
 
 def test_half_a_listing_waits_for_one_command(daemon: Daemon, sandbox: Sandbox) -> None:

@@ -10,6 +10,7 @@ from zimun_sync.cli import (
     backups,
     operating,
     quarantine,
+    records,
     serve,
     setup,
     sinks,
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (syncing, serve, state, operating, sinks, setup):
+for group in (syncing, serve, state, operating, records, sinks, setup):
     group.register(app)
 app.add_typer(quarantine.app, name="quarantine")
 setup.config_app.command("reload")(serve.reload)

@@ -119,7 +119,9 @@ def resume(
             store.deliveries.unpark(str(sink))
         else:
             was_waiting = store.pauses.remove(str(source))
-    said = "goes on: the daemon, or the next sync, takes it up" if was_waiting else "was not held up"
+    said = (
+        "goes on: the daemon, or the next sync, takes it up" if was_waiting else "was not held up"
+    )
     out().print(f"{_title(sink, source)} {said}.")
 
 

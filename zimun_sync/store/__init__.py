@@ -14,6 +14,7 @@ from zimun_sync.store.retention import Cleaned, Keep
 from zimun_sync.store.runs import Run, RunStatus
 from zimun_sync.store.store import Store
 from zimun_sync.store.troubles import Remembered, Turns
+from zimun_sync.store.versions import Version
 
 __all__ = [
     "LEASE_SECONDS",
@@ -51,5 +52,6 @@ __all__ = [
     "Thin",
     "Turns",
     "Understood",
+    "Version",
     "WaitingEvent",
 ]

@@ -30,6 +30,7 @@ from zimun_sync.store.runs import Runs
 from zimun_sync.store.schema import identity, sources
 from zimun_sync.store.slots import Slots
 from zimun_sync.store.troubles import Troubles
+from zimun_sync.store.versions import Versions
 
 
 class Store:
@@ -57,6 +58,7 @@ class Store:
         self.pages = Pages(database, merger, clock)
         self.missing = Missing(database, listings, merger, clock)
         self.feed = Feed(database, listings)
+        self.versions = Versions(database, listings)
         self.deliveries = Deliveries(database, clock)
         self.quarantine = Quarantine(database)
         self.requests = Requests(database, clock)
