@@ -18,6 +18,7 @@ sources:
     # appointments:read.
     client_id: "${{ZIMUN_CLIENT_ID}}"
     client_secret: "${{ZIMUN_CLIENT_SECRET}}" # or client_secret_file: /run/secrets/zimun
+    # webhook_secrets: ["${{ZIMUN_WEBHOOK_SECRET}}"] # docs/webhooks.md: changes within seconds
     # streams: [appointments, services] # default: all
     # phone_region: DE # reads phone numbers that have no country code
 
@@ -28,6 +29,10 @@ sinks:
   files: # one CSV file per stream
     type: csv
     path: var/csv
+
+schedule: # of the daemon, `zimun-sync serve`
+  nightly: "30 2 * * *"
+  timezone: UTC # the business's own, such as Europe/Berlin
 """
 
 
