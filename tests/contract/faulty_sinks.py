@@ -28,7 +28,9 @@ class HonestSink:
         return store_id, places
 
     def save(self, store_id: str | None, places: Places) -> None:
-        self.path.write_bytes(pickle.dumps((store_id, places)))
+        draft = self.path.with_suffix(".draft")  # a kill must not leave half a file
+        draft.write_bytes(pickle.dumps((store_id, places)))
+        draft.replace(self.path)
 
     def open(self, context: SinkContext, /) -> None:
         if not self.path.parent.exists():

@@ -9,39 +9,43 @@ import pytest
 
 LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 SCRIPT = Path(__file__).with_name("night.py")
-SECONDS = 4
+SECONDS = 6
 
 pytestmark = pytest.mark.skipif(not LIBRARIES, reason="libfaketime is not installed")
 
 
-def runs(folder: Path, at: str, before: str) -> list[str]:
-    """What a process runs that starts at that time, UTC, a few seconds before a moment."""
+def start(folder: Path, at: str, before: str) -> subprocess.Popen[str]:
+    """A process that starts at that time, UTC, a few seconds before a moment."""
     faked = {
         "LD_PRELOAD": str(LIBRARIES[0]),
         "FAKETIME": f"@{at}",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # else waits on threads never end
         "TZ": "UTC",
     }
-    ended = subprocess.run(
+    folder.mkdir()
+    return subprocess.Popen(
         [sys.executable, str(SCRIPT), str(folder), before, str(SECONDS)],
         env={**os.environ, **faked},
-        capture_output=True,
+        stdout=subprocess.PIPE,
         text=True,
-        timeout=60,
-        check=True,
     )
-    return ended.stdout.split()
 
 
-def test_the_night_with_two_half_past_two_has_one_run(tmp_path: Path) -> None:
-    before = "2026-10-24T02:30"
-    assert runs(tmp_path, "2026-10-25 00:29:58", before) == ["nightly"]
-    assert runs(tmp_path, "2026-10-25 01:29:58", before) == []
-    assert runs(tmp_path, "2026-10-26 01:29:58", before) == ["nightly"]
+#: When a process starts, which slot was run before it, and what it has to run.
+MOMENTS = [
+    ("2026-10-25 00:29:57", "2026-10-24T02:30", ["nightly"]),  # 02:30, for the first time
+    ("2026-10-25 01:29:57", "2026-10-25T02:30", []),  # 02:30 again
+    ("2026-10-26 01:29:57", "2026-10-25T02:30", ["nightly"]),
+    ("2026-03-29 00:29:57", "2026-03-28T02:30", []),  # 01:30; half past two will not come
+    ("2026-03-29 01:29:57", "2026-03-28T02:30", ["nightly"]),  # 03:30 instead
+    ("2026-03-30 00:29:57", "2026-03-29T02:30", ["nightly"]),
+]
 
 
-def test_the_night_without_half_past_two_has_one_run(tmp_path: Path) -> None:
-    before = "2026-03-28T02:30"
-    assert runs(tmp_path, "2026-03-29 00:29:58", before) == []
-    assert runs(tmp_path, "2026-03-29 01:29:58", before) == ["nightly"]
-    assert runs(tmp_path, "2026-03-30 00:29:58", before) == ["nightly"]
+def test_each_date_has_one_run_through_both_nights(tmp_path: Path) -> None:
+    processes = [
+        start(tmp_path / str(number), at, before) for number, (at, before, _) in enumerate(MOMENTS)
+    ]
+    said = [process.communicate(timeout=60)[0].split() for process in processes]
+    assert [process.returncode for process in processes] == [0] * len(MOMENTS)
+    assert said == [expected for _, _, expected in MOMENTS]

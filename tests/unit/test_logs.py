@@ -91,7 +91,7 @@ def test_what_is_less_important_is_left_out(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(sys, "stderr", out)
     set_up("error", "json")
     LogListener()(ev.SinkWaiting("crm", 2.5, "down"))
-    logging.getLogger("uvicorn.error").warning("slow")
+    logging.getLogger("apscheduler.scheduler").warning("slow")
     assert not out.getvalue()
     LogListener()(ev.SinkParked("crm", "down", "mend it"))
     assert "sink_parked" in out.getvalue()
@@ -171,7 +171,7 @@ def test_a_flood_of_refused_requests_is_no_flood_of_lines(lines: Lines) -> None:
 
 def test_libraries_speak_the_same_way(lines: Lines) -> None:
     logging.root.handlers = logging.root.handlers[:1]  # pytest has added its own meanwhile
-    logger = logging.getLogger("uvicorn.error")
+    logger = logging.getLogger("apscheduler.scheduler")
     logger.info("of no use")
     logger.warning("%s is slow for %s", "10.0.0.1:8090", PERSON)
     logger.log(45, "made up a level")
@@ -181,7 +181,7 @@ def test_libraries_speak_the_same_way(lines: Lines) -> None:
         ("error", "made up a level"),
         ("error", "too few of %s and %s"),
     ]
-    assert {line["logger"] for line in lines()} == {"uvicorn.error"}
+    assert {line["logger"] for line in lines()} == {"apscheduler.scheduler"}
 
 
 def test_warnings_of_python_are_lines(lines: Lines) -> None:
