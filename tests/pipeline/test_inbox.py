@@ -19,7 +19,7 @@ from zimun_sync.pipeline.inbox import Applying, Fetching
 from zimun_sync.pipeline.listings import EventSource
 from zimun_sync.pipeline.pull import Pull
 from zimun_sync.pipeline.retries import Retrying
-from zimun_sync.store import Received, Store
+from zimun_sync.store import Received, RulesChanged, Store, Understood
 from zimun_sync.store.quarantine import SOURCE_SIDE
 
 Make = Callable[..., dict[str, Any]]
@@ -162,6 +162,23 @@ def test_an_event_during_a_pull_does_not_lose_to_the_older_page(
     run = pull.run(Setup("appointments", mail.source.rules, Places()))
     assert (run.records, run.changed) == (1, 0)
     assert mail.notes("a_00015") == "webhook"
+
+
+def test_an_event_normalized_before_the_places_changed_is_normalized_again(
+    mail: Mail, make_appointment: Make
+) -> None:
+    mail.send(make_appointment(1))
+    store, source = mail.store, mail.source
+    rules = store.renormalizer.fingerprint("main")
+    store.renormalizer.mark_current(source.lease, "main", "before")
+    with pytest.raises(RulesChanged):
+        store.inbox.settle(source.lease, "main", "appointments", Understood(), rules)
+    during = store.renormalizer.fingerprint("main")
+    store.renormalizer.begin(source.lease, "main")  # a pull goes through the rows
+    with pytest.raises(RulesChanged):
+        store.inbox.settle(source.lease, "main", "appointments", Understood(), during)
+    mail.apply()
+    assert store.inbox.waiting("main") == 0
 
 
 # -- thin events ----------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Final
 
 from zimun_sync.daemon.hooks import Hooks
@@ -18,6 +19,8 @@ from zimun_sync.store import LEASE_SECONDS
 LOOK_SECONDS: Final = 2.0
 #: How long changes may gather before a sink gets the next batch, seconds.
 GATHER_SECONDS: Final = 0.25
+#: And how long at least, in times of what the last batch took.
+_GATHER_SHARE: Final = 3.0
 #: How long a hook's call may be due before it is noticed, seconds, if nobody wakes the worker.
 _HOOK_SECONDS: Final = 10.0
 #: Seconds between tries to fetch records while the API cannot be asked.
@@ -28,11 +31,16 @@ def deliver(delivery: Delivery) -> Step:
     """Delivering to one sink, as soon as there is anything to deliver."""
 
     def step() -> Pause:
+        began = monotonic()
         match delivery.step(more=False):
             case Progress.WAITING:
                 return Pause(delivery.wait, wakeable=False)
             case Progress.DELIVERED:
-                return AT_ONCE if delivery.behind else Pause(GATHER_SECONDS, wakeable=False)
+                if delivery.behind:
+                    return AT_ONCE
+                # What a batch costs may grow with the sink: many small ones must not fill a core.
+                gather = max(GATHER_SECONDS, _GATHER_SHARE * (monotonic() - began))
+                return Pause(gather, wakeable=False)
             case _:
                 return Pause(LOOK_SECONDS)
 

@@ -108,6 +108,7 @@ class SourcePull:
         fingerprint = f"{self.job.rules.fingerprint()}-{places.fingerprint()}"
         if self.store.renormalizer.is_current(name, fingerprint):
             return
+        self.store.renormalizer.begin(self.lease, name)
         for stream in STREAMS.values():
             normalizer = Normalizer(stream, self.job.rules, places)
             changed = self.store.renormalizer.run(self.lease, name, normalizer)

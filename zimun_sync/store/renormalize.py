@@ -56,6 +56,17 @@ class Renormalizer:
             found: str = connection.execute(query).scalar_one()
         return found
 
+    def begin(self, lease: Lease, source: str) -> None:
+        """Say that the source's rows are being gone through.
+
+        Whoever normalized a record before this, and wants to store it after, is turned away:
+        it might come behind the place where its row is looked at.
+
+        Raises:
+            LeaseLost: another process took over.
+        """
+        self.mark_current(lease, source, "")
+
     def mark_current(self, lease: Lease, source: str, fingerprint: str) -> None:
         """Record that every stream of the source was gone through."""
         with self._database.write(durable=True) as connection:
