@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: setup demo test check format bench clean services
+.PHONY: setup demo test coverage check format bench clean services
 
 setup: $(READY)
 
@@ -23,6 +23,9 @@ services:
 	@sh tests/services.sh
 
 test: $(READY) services
+	$(BIN)/pytest
+
+coverage: $(READY) services
 	$(BIN)/coverage erase
 	$(BIN)/pytest --cov --cov-report=term:skip-covered
 

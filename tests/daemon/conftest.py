@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.daemon.clockwork import Clockwork
 from zimun_sync.config.serving import HookSettings
 from zimun_sync.daemon.hooks import Hooks
 from zimun_sync.events import Event, HookCalled, HookFailed
@@ -158,3 +159,9 @@ def bench(tmp_path: Path, clock: Hands, receiver: Receiver) -> Iterator[Bench]:
         for source in ("main", "other"):
             store.add_source(source)
         yield Bench(store, clock, receiver)
+
+
+@pytest.fixture
+def clockwork(tmp_path: Path) -> Iterator[Clockwork]:
+    with Store.open("sqlite:///state.db", tmp_path, busy_seconds=0.05) as store:
+        yield Clockwork(store)

@@ -92,6 +92,24 @@ def test_no_call_overtakes_an_earlier_one_about_the_same_subject(bench: Bench) -
     assert told == [("disk", "trouble"), ("disk", "recovered"), ("sink crm", "trouble")]
 
 
+def test_a_receiver_that_is_gone_for_days_is_then_told_how_things_stand(bench: Bench) -> None:
+    bench.receiver.answers = [500]
+    hooks = bench.hooks(heart=HOOK)
+    for run in range(24):
+        hooks.listen(PullStarted("main", "nightly"))
+        hooks.listen(PullFinished("main", "nightly", "succeeded", run, 0, 1.0, ""))
+        bench.work(hooks)
+        bench.clock.forward(900)
+        assert len(bench.store.hook_calls.waiting()) <= 4  # of each event one tried, one waiting
+    bench.receiver.answers = [200]
+    calls = len(bench.receiver.calls)
+    while (wait := bench.work(hooks)) is not None:
+        bench.clock.forward(wait)
+    told = [(each.json["event"], each.json["records"]) for each in bench.receiver.calls[calls:]]
+    assert told[-2:] == [("started", None), ("succeeded", 23)]
+    assert len(told) <= 4
+
+
 def test_a_failing_hook_does_not_hold_up_another(bench: Bench) -> None:
     bench.receiver.answers = [500, 200]
     hooks = bench.hooks(bad=HOOK, good=HOOK)

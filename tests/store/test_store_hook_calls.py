@@ -111,9 +111,8 @@ def test_a_newer_call_for_sinks_replaces_the_one_before_and_inherits_its_wait(
     "other",
     [
         new("other", needs=NEEDS),
-        new(needs=NEEDS, source="other"),
-        new(),
-        NewCall("bi", "failed", {"source": "main"}, NEEDS, 1),
+        new(needs=NEEDS, subject="source other"),
+        NewCall("bi", "failed", {"subject": "source main"}, NEEDS, 1),
     ],
 )
 def test_a_call_of_something_else_replaces_nothing(store: Store, other: NewCall) -> None:
@@ -129,3 +128,28 @@ def test_a_call_that_was_tried_is_not_replaced(store: Store) -> None:
     store.hook_calls.add(new(needs=NEEDS, at=200))
     assert statuses(store) == ["waiting", "waiting"]
     assert [each.created_at for each in store.hook_calls.waiting()] == [100, 200]
+
+
+def test_a_newer_call_replaces_one_that_waits_for_an_earlier_one_to_be_tried_again(
+    store: Store,
+) -> None:
+    store.hook_calls.add(new(at=1))
+    (head,) = store.hook_calls.waiting()
+    store.hook_calls.try_again(head.id, 999, "It answered 500.")
+    other = NewCall("bi", "failed", {"subject": "source main"}, {}, 2)
+    store.hook_calls.add(other, new(at=3), new("other", at=4), new(at=5, subject="disk"))
+    store.hook_calls.add(new(at=6), new(at=7))
+    left = [(each.hook, each.event, each.due_at) for each in store.hook_calls.waiting()]
+    assert left == [
+        ("bi", "succeeded", 999),
+        ("bi", "failed", 2),
+        ("other", "succeeded", 4),
+        ("bi", "succeeded", 5),
+        ("bi", "succeeded", 7),
+    ]
+
+
+def test_calls_that_wait_for_nothing_but_their_turn_replace_none(store: Store) -> None:
+    store.hook_calls.add(new(at=1), new(at=2))
+    store.hook_calls.add(new(at=3))
+    assert statuses(store) == ["waiting"] * 3

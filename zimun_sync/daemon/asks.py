@@ -13,6 +13,7 @@ from zimun_sync.daemon.pulls import FAILED, INTERRUPTED, Pulled
 from zimun_sync.daemon.workers import AT_ONCE, Pause
 from zimun_sync.errors import ConfigError, LeaseLost, ZimunSyncError
 from zimun_sync.pipeline.deliver import Totals
+from zimun_sync.pipeline.listings import Interrupted
 from zimun_sync.pipeline.report import SyncReport, lag_of, sink_report
 from zimun_sync.store import Store
 from zimun_sync.store.requests import Request
@@ -81,6 +82,8 @@ class Asks:
             return work(request.arguments)
         except LeaseLost:
             raise
+        except Interrupted:
+            return _ENDED
         except ZimunSyncError as error:
             return _error(error.message, error.hint)
 

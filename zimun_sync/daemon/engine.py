@@ -79,7 +79,9 @@ class Engine:
         self._stop = Event()
         self.workers = Workers(listeners, failed)
         schedule = config.schedule
-        self._schedule = Schedule(store.slots, schedule.timezone, schedule.jitter, failed)
+        self._schedule = Schedule(
+            store.slots, schedule.timezone, schedule.jitter, failed, emit=listeners
+        )
         self._leases = Leases(store, _lease_names(config))
         self._stack = ExitStack()
         self.jobs: Mapping[str, SourceJob] = {}

@@ -76,6 +76,8 @@ class Pulls:
             LeaseLost: another process took over.
         """
         with self._locks[name]:
+            if self.stopping():
+                return Pulled(INTERRUPTED, ())
             began = monotonic()
             self.emit(PullStarted(name, cause))
             pulled = self._pull(name, full=full)
@@ -84,11 +86,13 @@ class Pulls:
 
     def running(self, deadline: float) -> list[str]:
         """Wait for pulls to end until `deadline` (monotonic); sources that are still pulled."""
-        return [
-            name
-            for name, lock in self._locks.items()
-            if not lock.acquire(timeout=max(deadline - monotonic(), 0))
-        ]
+        running = []
+        for name, lock in self._locks.items():
+            if lock.acquire(timeout=max(deadline - monotonic(), 0)):
+                lock.release()  # who waits for it is turned away: this is the end
+            else:
+                running.append(name)
+        return running
 
     def confirm(self, run_id: str) -> Run:
         """Bury what a run found missing and a person approved; see `pipeline.approving`.
@@ -102,6 +106,8 @@ class Pulls:
         if name not in self.jobs:
             raise ConfigError(f"Source {name!r} of run {run_id} is not configured any more.")
         with self._locks[name]:
+            if self.stopping():
+                raise Interrupted
             return confirm(
                 self.store, self.jobs[name], self.leases[name], run_id, self.emit, self.stopping
             )

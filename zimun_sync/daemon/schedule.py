@@ -8,22 +8,24 @@ import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from threading import Lock
+from threading import Event, Lock
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
+from apscheduler.executors.debug import DebugExecutor
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.base import BaseTrigger
 
-from zimun_sync.cron import WallClock, instant, slot_after
+from zimun_sync.cron import WallClock
+from zimun_sync.daemon.trigger import SlotTrigger, last_slot, minute_of
+from zimun_sync.errors import LeaseLost, StoreError
+from zimun_sync.events import Emit, StateUnavailable, to_all
 from zimun_sync.store.slots import Slots
 
 #: Minutes after a failed run until it is tried again; the last one repeats.
 RETRY_MINUTES: Final = (5, 15, 30, 60)
 #: A machine that slept wakes up late: waiting does not count the time asleep.
 _TICK_SECONDS: Final = 60
-_LOOK_BACK: Final = timedelta(days=2)
 _AT_ONCE: Final = 20
 
 
@@ -38,6 +40,9 @@ class Run(Protocol):
 
         Returns:
             Whether it came to a good end; else it is tried again.
+
+        Raises:
+            StoreError: the state could not be reached; it is tried again.
         """
         ...
 
@@ -51,7 +56,8 @@ class Job:
         cause: what its runs are told as their cause.
         clock: its slots.
         run: its work; calls of one job never overlap.
-        at_first: whether it runs at once when it never did before.
+        at_first: whether it runs at once when it never did before; else the slots count from
+            then on.
         catch_up: whether it runs at once although no slot was missed.
     """
 
@@ -65,38 +71,18 @@ class Job:
 
 @dataclass(slots=True)
 class _State:
-    """A job at work."""
-
-    job: Job
-    lock: Lock = field(default_factory=Lock)
-    failures: int = 0
-
-
-class SlotTrigger(BaseTrigger):  # type: ignore[misc] # the library has no types
-    """Fires for each slot once, as late as jitter wants.
+    """A job at work.
 
     Args:
-        clock: the slots.
-        zone: where the clock hangs.
-        jitter: most seconds to fire late, by chance; never past half the way to the next slot.
-        chance: a number from 0 to 1.
+        job: what to do.
+        catch_up: whether what the job asks to catch up with is still to be written down.
+        failures: of the latest slot, in a row.
     """
 
-    def __init__(
-        self, clock: WallClock, zone: ZoneInfo, jitter: float, chance: Callable[[], float]
-    ) -> None:
-        self._clock = clock
-        self._zone = zone
-        self._jitter = jitter
-        self._chance = chance
-
-    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
-        """The first slot after the previous one, or after now; the name is APScheduler's."""
-        after = (previous_fire_time or now).astimezone(UTC)
-        slot = slot_after(self._clock, self._zone, after)
-        at = instant(slot, self._zone)
-        room = (instant(self._clock.next_after(slot), self._zone) - at).total_seconds() / 2
-        return at + timedelta(seconds=min(self._jitter, max(room, 0)) * self._chance())
+    job: Job
+    catch_up: bool
+    failures: int = 0
+    lock: Lock = field(default_factory=Lock)
 
 
 class Schedule:
@@ -108,6 +94,7 @@ class Schedule:
         jitter: most seconds to start late.
         failed: told what a job raised; it counts as a failed run.
         chance: a number from 0 to 1.
+        emit: told when the state cannot be reached; the run is tried again.
     """
 
     def __init__(
@@ -117,29 +104,33 @@ class Schedule:
         jitter: float,
         failed: Callable[[BaseException], None],
         chance: Callable[[], float] = random.random,
+        emit: Emit = to_all(),  # noqa: B008 - tells nobody, and holds nothing
     ) -> None:
         self._slots = slots
         self._zone = ZoneInfo(zone)
         self._jitter = jitter
         self._failed = failed
         self._chance = chance
-        self._states: dict[str, _State] = {}
+        self._emit = emit
+        self._stopping = Event()
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
-            executors={"default": ThreadPoolExecutor(_AT_ONCE)},
+            executors={"default": ThreadPoolExecutor(_AT_ONCE), "tick": DebugExecutor()},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
 
     def start(self, jobs: Iterable[Job]) -> None:
         """Begin: what was missed, or ended in the middle, runs at once, each job once."""
         for job in jobs:
-            self._states[job.name] = _State(job)
+            state = _State(job, job.catch_up)
             trigger = SlotTrigger(job.clock, self._zone, self._jitter, self._chance)
-            self._scheduler.add_job(self._come, trigger, args=[job.name, job.cause], id=job.name)
-            if self._is_missed(job):
-                self._scheduler.add_job(self._catch_up, args=[job.name], id=f"start:{job.name}")
+            self._scheduler.add_job(self._guard, trigger, args=[self._come, state], id=job.name)
+            self._scheduler.add_job(
+                self._guard, args=[self._make_up, state, "start", "start"], id=f"start:{job.name}"
+            )
+        # The scheduler looks at the clock whenever it has something to do.
         self._scheduler.add_job(
-            lambda: None, "interval", seconds=_TICK_SECONDS, id="tick", executor="default"
+            lambda: None, "interval", seconds=_TICK_SECONDS, id="tick", executor="tick"
         )
         self._scheduler.start()
 
@@ -154,87 +145,85 @@ class Schedule:
 
     def stop(self) -> None:
         """Start nothing more; runs under way are left to end by themselves."""
-        self._scheduler.shutdown(wait=False)
+        self._stopping.set()
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
 
     # -- runs ----------------------------------------------------------------------------
 
-    def _is_missed(self, job: Job) -> bool:
+    def _guard(self, work: Callable[..., None], state: _State, *given: str) -> None:
+        """Work for a job, one thing at a time; whatever goes wrong is told and tried again."""
+        with state.lock:
+            if self._stopping.is_set():
+                return
+            try:
+                work(state, *given)
+            except BaseException as error:  # noqa: BLE001 - told to whoever runs the schedule
+                wait = self._again(state)
+                if isinstance(error, StoreError) and not isinstance(error, LeaseLost):
+                    self._emit(StateUnavailable(state.job.name, wait, error.message))
+                else:
+                    self._failed(error)
+
+    def _come(self, state: _State) -> None:
+        """A slot has come.
+
+        One that comes while another is run is made up for by one more run. None is due where
+        the clock was set back, or the slot was run to catch up.
+        """
+        while not self._stopping.is_set() and (slot := self._take(state)):
+            self._run(state, slot, state.job.cause)
+
+    def _make_up(self, state: _State, of_slot: str, of_rest: str) -> None:
+        """Run what was missed, failed, or was left in the middle by a process that ended.
+
+        Args:
+            state: the job.
+            of_slot: the cause if a slot has come that was not taken yet.
+            of_rest: the cause if the last one has no good end.
+        """
+        job, latest = state.job, self._slots.latest(state.job.name)
+        if state.catch_up:  # written down, so that it is tried again like any other
+            self._slots.reopen(job.name)
+            state.catch_up = False
+        slot = self._take(state)
+        if latest is None and slot is not None and not job.at_first:
+            self._slots.finish(job.name, slot)
+            return
         latest = self._slots.latest(job.name)
-        if latest is None:
-            return job.at_first
-        return job.catch_up or not latest.finished or self._latest_due(job) is not None
+        if latest is not None and not latest.finished:
+            self._run(state, latest.at, of_rest if slot is None else of_slot)
 
-    def _come(self, name: str, cause: str) -> None:
-        """A slot has come."""
-        state = self._states[name]
-        with state.lock:
-            # A slot that comes while another is run is made up for by one more run. None is due
-            # where the clock was set back, or the slot was run to catch up.
-            while (slot := self._latest_due(state.job)) and self._slots.take(name, slot):
-                state.failures = 0
-                self._run(state, slot, cause)
-
-    def _catch_up(self, name: str) -> None:
-        """Run what was missed, or what a process that ended left in the middle."""
-        state = self._states[name]
-        with state.lock:
-            slot = self._latest_due(state.job)
-            if slot is not None:
-                self._slots.take(name, slot)
-            latest = self._slots.latest(name)
-            if latest is not None and (state.job.catch_up or not latest.finished):
-                self._run(state, latest.at, "start")
-
-    def _retry(self, name: str, slot: datetime) -> None:
-        state = self._states[name]
-        with state.lock:
-            latest = self._slots.latest(name)
-            if latest is not None and latest.at == slot and not latest.finished:
-                self._run(state, slot, "retry")
+    def _take(self, state: _State) -> datetime | None:
+        """Take the latest slot that has come, if nobody has; a job that never ran finds one."""
+        job, now = state.job, datetime.now(UTC)
+        latest = self._slots.latest(job.name)
+        slot = last_slot(job.clock, self._zone, now, latest.at if latest else None)
+        if slot is None and latest is None:
+            slot = minute_of(now, self._zone)
+        if slot is None or not self._slots.take(job.name, slot):
+            return None
+        state.failures = 0
+        return slot
 
     def _run(self, state: _State, slot: datetime, cause: str) -> None:
-        try:
-            good = state.job.run(cause)
-        except BaseException as error:  # noqa: BLE001 - told to whoever runs the schedule
-            self._failed(error)
-            return
-        if good:
+        if state.job.run(cause):
             self._slots.finish(state.job.name, slot)
-        elif self._scheduler.running:
-            self._again(state, slot)
+        else:
+            self._again(state)
 
-    def _again(self, state: _State, slot: datetime) -> None:
+    def _again(self, state: _State) -> float:
+        """Try again later, unless the next slot comes first; in how many seconds."""
         minutes = RETRY_MINUTES[min(state.failures, len(RETRY_MINUTES) - 1)]
+        wait = minutes * 60 + self._jitter * self._chance()
         state.failures += 1
-        name = state.job.name
-        self._scheduler.add_job(
-            self._retry,
-            "date",
-            run_date=datetime.now(UTC) + timedelta(minutes=minutes),
-            args=[name, slot],
-            id=f"retry:{name}",
-            replace_existing=True,
-        )
-
-    def _latest_due(self, job: Job) -> datetime | None:
-        """The latest slot that has come and was not taken; with none taken ever, the last one."""
-        now = datetime.now(UTC)
-        taken = self._slots.latest(job.name)
-        after = self._wall(now - _LOOK_BACK)
-        if taken is not None and taken.at > after:
-            after = taken.at
-        found = self._last_between(job.clock, after, now)
-        if found is None and taken is not None and taken.at < after:
-            found = self._last_between(job.clock, taken.at, now)
-        if found is None and taken is None:
-            return self._wall(now).replace(second=0, microsecond=0)
-        return found
-
-    def _last_between(self, clock: WallClock, after: datetime, now: datetime) -> datetime | None:
-        found, slot = None, clock.next_after(after)
-        while instant(slot, self._zone) <= now:
-            found, slot = slot, clock.next_after(slot)
-        return found
-
-    def _wall(self, moment: datetime) -> datetime:
-        return moment.astimezone(self._zone).replace(tzinfo=None)
+        if not self._stopping.is_set():
+            self._scheduler.add_job(
+                self._guard,
+                "date",
+                run_date=datetime.now(UTC) + timedelta(seconds=wait),
+                args=[self._make_up, state, state.job.cause, "retry"],
+                id=f"retry:{state.job.name}",
+                replace_existing=True,
+            )
+        return wait

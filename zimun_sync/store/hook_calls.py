@@ -24,8 +24,8 @@ class NewCall:
     Args:
         hook: its name in the configuration.
         event: what calls it.
-        payload: fields of the templates, as JSON values; those named `subject` and `source` tell
-            what it is about.
+        payload: fields of the templates, as JSON values; the one named `subject` tells what it
+            is about.
         needs: what sinks have to take first; empty if it waits for none.
         created_at: when what it tells happened, microseconds since the epoch, UTC.
     """
@@ -81,14 +81,18 @@ class HookCalls:
         self._clock = clock
 
     def add(self, *calls: NewCall) -> None:
-        """Enter calls; one for sinks takes the place of the one before that still waits for them.
+        """Enter calls, each in the place of one that it makes needless.
+
+        That is one of the same hook, event and subject that still waits for sinks, or for an
+        earlier call which is being tried again: a receiver that is gone for long is not owed
+        all that happened, and what waits for it stays bounded.
 
         Raises:
             StoreError: the state could not be written; nothing was entered.
         """
         with self._database.write(durable=True) as connection:
             for call in calls:
-                since = self._replace(connection, call) if call.needs else call.created_at
+                since = self._replace(connection, call)
                 connection.execute(sa.insert(hook_calls).values(_row(call, since)))
 
     def waiting(self) -> list[HookCall]:
@@ -120,10 +124,11 @@ class HookCalls:
 
     def _replace(self, connection: Connection, new: NewCall) -> int:
         """Drop calls that the new one makes needless; since when the first of them waits."""
-        of_it = sa.and_(hook_calls.c.hook == new.hook, hook_calls.c.event == new.event)
-        since = new.created_at
-        for old in _waiting(connection, of_it):
-            if old.waits_for_sinks and old.payload["source"] == new.payload["source"]:
+        waiting = _waiting(connection, hook_calls.c.hook == new.hook)
+        line = [old for old in waiting if old.payload["subject"] == new.payload["subject"]]
+        held_up, since = any(old.attempts for old in line), new.created_at
+        for old in line:
+            if old.event == new.event and (old.waits_for_sinks or (held_up and not old.attempts)):
                 _drop(connection, old.id, micros(self._clock), "A newer call took its place.")
                 since = min(since, old.created_at)
         return since
