@@ -116,6 +116,10 @@ class StateTooNew(StoreError):
     """The state was written by a newer release."""
 
 
+class NotDrained(StoreError):
+    """Work under way did not end in time; the process ends without it, and nothing is lost."""
+
+
 class LeaseHeld(StoreError):
     """Another live process is working on the same source."""
 

@@ -1,5 +1,6 @@
 """The entry point: commands, and how an error reaches a person."""
 
+import os
 import sys
 from typing import Annotated
 
@@ -18,7 +19,7 @@ from zimun_sync.cli import (
     syncing,
     webhooks,
 )
-from zimun_sync.errors import ZimunSyncError
+from zimun_sync.errors import NotDrained, ZimunSyncError
 
 app = typer.Typer(
     name="zimun-sync",
@@ -59,7 +60,16 @@ def main() -> None:
         app()
     except ZimunSyncError as error:
         _tell(error)
+        if isinstance(error, NotDrained):
+            _leave(error.exit_code)
         sys.exit(error.exit_code)
+
+
+def _leave(code: int) -> None:
+    """End now: Python would wait for threads of pools, and what they wait for may never come."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _tell(error: ZimunSyncError) -> None:

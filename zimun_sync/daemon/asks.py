@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
+from threading import Event
 from time import monotonic
 from typing import Any, Final
 
@@ -11,7 +12,8 @@ import msgspec
 from zimun_sync.daemon.engine import Engine
 from zimun_sync.daemon.pulls import FAILED, INTERRUPTED, Pulled
 from zimun_sync.daemon.workers import AT_ONCE, Pause
-from zimun_sync.errors import ConfigError, LeaseLost, ZimunSyncError
+from zimun_sync.errors import ConfigError, LeaseLost, StoreError, ZimunSyncError
+from zimun_sync.events import Emit, StateUnavailable
 from zimun_sync.pipeline.deliver import Totals
 from zimun_sync.pipeline.listings import Interrupted
 from zimun_sync.pipeline.report import SyncReport, lag_of, sink_report
@@ -20,6 +22,7 @@ from zimun_sync.store.requests import Request
 
 _LOOK_SECONDS: Final = 0.5
 _SETTLE_SECONDS: Final = 0.1
+_AGAIN_SECONDS: Final = 5.0
 
 #: What a request comes to, as JSON values: `{"report": …}`, `{"done": …}` or `{"error": …}`.
 Outcome = Mapping[str, Any]
@@ -33,6 +36,7 @@ class Asks:
         engine: gives the present engine, for a reload may replace it.
         reload: puts a changed configuration into effect.
         failed: told what went wrong that never should.
+        emit: told of trouble with the state.
     """
 
     def __init__(
@@ -41,11 +45,14 @@ class Asks:
         engine: Callable[[], Engine],
         reload: Callable[[], None],
         failed: Callable[[BaseException], None],
+        emit: Emit,
     ) -> None:
         self._store = store
         self._engine = engine
         self._put_into_effect = reload
         self._failed = failed
+        self._emit = emit
+        self._closed = Event()
         self._kinds: Mapping[str, Callable[[Mapping[str, Any]], Outcome]] = {
             "sync": self._sync,
             "confirm": self._confirm,
@@ -61,8 +68,13 @@ class Asks:
         self._pool.submit(self._answer, request)
         return AT_ONCE
 
+    def clear(self) -> None:
+        """Tell who asked a daemon that was killed that it has ended."""
+        self._store.requests.finish_all(_ENDED)
+
     def close(self) -> None:
         """Take no more; whoever still waits is told that the daemon ends."""
+        self._closed.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._store.requests.finish_all(_ENDED)
 
@@ -72,7 +84,19 @@ class Asks:
         except BaseException as error:  # noqa: BLE001 - ends the daemon, as in any worker
             outcome = _error("The daemon failed; its log tells how.")
             self._failed(error)
-        self._store.requests.finish(request.id, outcome)
+        self._tell(request, outcome)
+
+    def _tell(self, request: Request, outcome: Outcome) -> None:
+        """Give the answer, as soon as the state takes it."""
+        while True:
+            try:
+                self._store.requests.finish(request.id, outcome)
+            except StoreError as error:
+                self._emit(StateUnavailable("ask", _AGAIN_SECONDS, error.message))
+                if self._closed.wait(_AGAIN_SECONDS):
+                    return  # who asked sees that the daemon has ended
+            else:
+                return
 
     def _outcome(self, request: Request) -> Outcome:
         work = self._kinds.get(request.kind)
@@ -157,4 +181,6 @@ def _error(message: str, hint: str = "") -> Outcome:
     return {"error": {"message": message, "hint": hint}}
 
 
-_ENDED: Final = _error("The daemon ended before it was done.", "Start it again, and ask again.")
+_ENDED: Final = _error(
+    "The daemon ended, or was reloaded, before it was done.", "Ask again: it goes on."
+)

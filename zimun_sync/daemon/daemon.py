@@ -17,7 +17,7 @@ from zimun_sync.daemon.orders import Failed, Orders, signals
 from zimun_sync.daemon.serving import Serving
 from zimun_sync.daemon.steps import every, keep
 from zimun_sync.daemon.watch import Heart
-from zimun_sync.daemon.workers import Worker
+from zimun_sync.daemon.workers import Worker, Workers
 from zimun_sync.errors import ConfigError, LeaseHeld
 from zimun_sync.pipeline.keeper import Leases
 from zimun_sync.status import DAEMON_LEASE
@@ -26,6 +26,7 @@ from zimun_sync.web import Endpoints, WebServer, verifiers_of
 
 _AGAIN_SECONDS: Final = 1.0
 _HEART_SECONDS: Final = 5.0
+_CLOSE_SECONDS: Final = 1.0
 
 
 class Daemon:
@@ -70,21 +71,21 @@ class Daemon:
         verifiers = verifiers_of(config.sources)
         endpoints = Endpoints(lambda: verifiers, self._listeners, heart.is_alive)
         server = WebServer(config.server, endpoints, self._fail)
+        takeover_by = monotonic() + self._wait
         with ExitStack() as stack:
             stack.enter_context(signals(self._orders))
             _listen(server, config)
-            stack.callback(lambda: server.stop(monotonic()))
+            stack.callback(lambda: server.stop(monotonic() + _CLOSE_SECONDS))
+            heart_workers = Workers(self._listeners, self._fail)
+            heart_workers.start(Worker("heart", every(_HEART_SECONDS, lambda: self._beat(heart))))
+            stack.callback(heart_workers.ask_to_stop)
             store = stack.enter_context(Store.open(config.state, config.folder))
             away_since = store.leases.last_held(DAEMON_LEASE)
             lease = Leases(store, [DAEMON_LEASE])
-            self._take_over(lease)
-            stack.callback(lease.release)
+            self._take_over(lease, takeover_by)
             serving = Serving(store, endpoints, self._listeners, self._orders, self._notifier)
-            keepers = (
-                Worker("daemon", keep(lease)),
-                Worker("heart", every(_HEART_SECONDS, lambda: self._beat(heart))),
-            )
-            serving.run(config, self._load_quietly, server, keepers, away_since)
+            keeper = Worker("daemon", keep(lease), lease.release)
+            serving.run(config, self._load_quietly, server, [keeper], away_since, takeover_by)
 
     def _load_quietly(self) -> Config:
         """The configuration as it is now, its secrets known to the log."""
@@ -99,8 +100,7 @@ class Daemon:
     def _fail(self, error: BaseException) -> None:
         self._orders.put(Failed(error))
 
-    def _take_over(self, lease: Leases) -> None:
-        until = monotonic() + self._wait
+    def _take_over(self, lease: Leases, until: float) -> None:
         while True:
             try:
                 lease.acquire()

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
 from threading import Event
+from time import monotonic
 from typing import Final
 
 from zimun_sync.config import Config
@@ -47,6 +48,8 @@ from zimun_sync.wiring import build_sinks, source_job
 
 #: A daemon that was away for longer pulls at once: webhooks may have been missed. Microseconds.
 _AWAY: Final = 300_000_000
+#: How long workers may take to end when not all of them could begin.
+_GIVE_UP_SECONDS: Final = 10.0
 #: Events after which sinks may have something to take.
 _FEEDS: Final = (PageStored, EventsApplied, RecordsFetched, DeletionsChecked, Renormalized)
 #: Events that call hooks.
@@ -86,7 +89,7 @@ class Engine:
         self._stack = ExitStack()
         self.jobs: Mapping[str, SourceJob] = {}
         self.deliveries: Mapping[str, Delivery] = {}
-        self.pulls: Pulls
+        self.pulls = Pulls(store, {}, {}, listeners, self.is_stopping)
 
     def start(self, away_since: int | None) -> None:
         """Take the leases, try new sinks, and let the workers begin.
@@ -107,9 +110,13 @@ class Engine:
             sinks = build_sinks(self.config)
             try_new_sinks(self._store, sinks, self._stop)
             self._connect(sinks)
+            self._set_to_work(away_since)
         except BaseException:
-            self._stack.close()
+            self.ask_to_stop()
+            self.join(monotonic() + _GIVE_UP_SECONDS)
             raise
+
+    def _set_to_work(self, away_since: int | None) -> None:
         self.workers.start(Worker("leases", keep(self._leases)))
         self._start_hooks()
         self._start_sources()

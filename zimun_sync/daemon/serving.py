@@ -1,6 +1,7 @@
 """The daemon at work: one engine after the other, and what stays the same beside them."""
 
 from collections.abc import Callable, Sequence
+from threading import Event
 from time import monotonic
 from typing import Final
 
@@ -13,7 +14,7 @@ from zimun_sync.daemon.orders import Failed, Order, Orders, Reload, Stop
 from zimun_sync.daemon.steps import every
 from zimun_sync.daemon.watch import SecretFiles, Watch
 from zimun_sync.daemon.workers import Worker, Workers
-from zimun_sync.errors import ConfigError, StoreError, ZimunSyncError
+from zimun_sync.errors import ConfigError, LeaseHeld, NotDrained, StoreError, ZimunSyncError
 from zimun_sync.events import ConfigRefused, ConfigReloaded, DaemonStarted, DaemonStopping
 from zimun_sync.status.metrics import Metrics
 from zimun_sync.store import Store
@@ -22,6 +23,10 @@ from zimun_sync.web import Endpoints, Intake, WebServer, verifiers_of
 _SECRETS_SECONDS: Final = 5.0
 _WATCH_SECONDS: Final = 15.0
 _CLEAN_SECONDS: Final = 6 * 3600.0
+_LOOK_SECONDS: Final = 0.5
+_AGAIN_SECONDS: Final = 1.0
+#: What keeps the daemon's own affairs may take so long at least, after the engine has ended.
+_LAST_SECONDS: Final = 2.0
 
 
 class Serving:
@@ -50,8 +55,9 @@ class Serving:
         self._notifier = notifier
         self._workers = Workers(listeners, self._fail)
         self._intake = Intake(store.inbox, store.probe, listeners, self._fail)
-        self._asks = Asks(store, self._present, self._reload_and_wait, self._fail)
+        self._asks = Asks(store, self._present, self._reload_and_wait, self._fail, listeners)
         self._engine: Engine | None = None
+        self._ending = Event()
 
     def run(
         self,
@@ -60,6 +66,7 @@ class Serving:
         server: WebServer,
         keepers: Sequence[Worker],
         away_since: int | None,
+        takeover_by: float,
     ) -> None:
         """Work until told to end.
 
@@ -69,6 +76,7 @@ class Serving:
             server: listens.
             keepers: what keeps the daemon's lease and shows that the process is not stuck.
             away_since: until when a daemon served this state before, microseconds UTC.
+            takeover_by: until when (monotonic) to wait for leases of sources and sinks.
 
         Raises:
             ConfigError: a new sink cannot be used; nothing was pulled.
@@ -78,14 +86,29 @@ class Serving:
         self._workers.start(*keepers)
         ended: Failed | Stop = Stop("it could not start")
         try:
-            self._engage(config, away_since)
+            self._engage_by(takeover_by, config, away_since)
             self._open_up(config, server)
             ended = self._obey(load)
+        except ZimunSyncError as error:
+            ended = Failed(error)
+            raise
         finally:
             left = self._end(ended, config.server.drain_seconds, server)
         _tell_end(ended, left)
 
     # -- beginning -----------------------------------------------------------------------
+
+    def _engage_by(self, until: float, config: Config, away_since: int | None) -> None:
+        """Set a configuration to work, as soon as what it needs is free."""
+        while True:
+            try:
+                self._engage(config, away_since)
+            except LeaseHeld:
+                if monotonic() >= until or not self._orders.empty():
+                    raise
+                self._workers.wait(_AGAIN_SECONDS)
+            else:
+                return
 
     def _engage(self, config: Config, away_since: int | None) -> None:
         """Set a configuration to work."""
@@ -101,8 +124,9 @@ class Serving:
         metrics = Metrics(watch.status, lambda name: name in self._present().jobs)
         self._listeners.add(metrics)
         files = SecretFiles(lambda: self._present().config.secret_files, self._rotated)
+        self._asks.clear()
         self._workers.start(
-            Worker("asks", self._asks.step),
+            Worker("asks", self._asks.step, self._asks.close),
             Worker("watch", every(_WATCH_SECONDS, watch.look)),
             Worker("secrets", every(_SECRETS_SECONDS, files.look)),
             Worker("clean", every(_CLEAN_SECONDS, watch.clean)),
@@ -133,6 +157,11 @@ class Serving:
             order.refused = error
             file = str(self._present().config.file)
             self._listeners(ConfigRefused(file, error.message, error.hint))
+            if self._present().is_stopping():
+                raise  # neither configuration is at work: only a restart begins anew
+        except BaseException:
+            order.refused = StoreError("The daemon failed; its log tells how.")
+            raise
         finally:
             order.done.set()
             self._notifier.ready()
@@ -167,7 +196,9 @@ class Serving:
         """
         order = Reload()
         self._orders.put(order)
-        order.done.wait()
+        while not order.done.wait(_LOOK_SECONDS):
+            if self._ending.is_set():
+                raise StoreError("The daemon is ending.")
         if order.refused is not None:
             raise order.refused
 
@@ -182,7 +213,7 @@ class Serving:
         reason = why.reason if isinstance(why, Stop) else "something failed"
         self._listeners(DaemonStopping(reason, seconds))
         self._notifier.stopping(reason)
-        self._asks.close()
+        self._ending.set()
         if self._engine is not None:
             self._engine.ask_to_stop()
         server.stop(deadline)
@@ -191,7 +222,7 @@ class Serving:
         if self._engine is not None:
             left += self._engine.join(deadline)
         self._workers.ask_to_stop()
-        return left + self._workers.join(deadline)
+        return left + self._workers.join(max(deadline, monotonic() + _LAST_SECONDS))
 
     def _present(self) -> Engine:
         if self._engine is None:
@@ -215,7 +246,7 @@ def _tell_end(why: Failed | Stop, left: list[str]) -> None:
     if isinstance(why, Failed):
         raise why.error
     if left:
-        raise StoreError(
+        raise NotDrained(
             f"Not everything came to its end in time: {', '.join(left)}.",
             hint="Nothing is lost, the next start goes on. `server.drain_seconds` gives more time.",
         )

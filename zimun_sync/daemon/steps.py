@@ -7,10 +7,11 @@ from typing import Final
 
 from zimun_sync.daemon.hooks import Hooks
 from zimun_sync.daemon.workers import AT_ONCE, Pause, Step
-from zimun_sync.errors import SinkError, SourceError, SourceUnavailable
-from zimun_sync.events import Emit, FetchingDelayed
+from zimun_sync.errors import LeaseLost, SinkError, SourceError, SourceUnavailable
+from zimun_sync.events import ConnectorFailed, Emit, FetchingDelayed
 from zimun_sync.pipeline.deliver import Delivery, Progress
 from zimun_sync.pipeline.inbox import Applying, Fetching
+from zimun_sync.pipeline.isolate import as_bug
 from zimun_sync.pipeline.keeper import Leases
 from zimun_sync.pipeline.retries import Retrying
 from zimun_sync.store import LEASE_SECONDS
@@ -21,6 +22,7 @@ LOOK_SECONDS: Final = 2.0
 GATHER_SECONDS: Final = 0.25
 #: And how long at least, in times of what the last batch took.
 _GATHER_SHARE: Final = 3.0
+_GATHER_MOST: Final = 5.0
 #: How long a hook's call may be due before it is noticed, seconds, if nobody wakes the worker.
 _HOOK_SECONDS: Final = 10.0
 #: Seconds between tries to fetch records while the API cannot be asked.
@@ -40,6 +42,7 @@ def deliver(delivery: Delivery) -> Step:
                     return AT_ONCE
                 # What a batch costs may grow with the sink: many small ones must not fill a core.
                 gather = max(GATHER_SECONDS, _GATHER_SHARE * (monotonic() - began))
+                gather = min(gather, _GATHER_MOST)
                 return Pause(gather, wakeable=False)
             case _:
                 return Pause(LOOK_SECONDS)
@@ -52,11 +55,22 @@ def let_go(delivery: Delivery) -> Callable[[], None]:
 
     def finish() -> None:
         try:
-            delivery.close()
-        except SinkError as error:
-            delivery.give_up(error)
+            _close(delivery)
+        except LeaseLost:
+            raise
+        except Exception as error:  # noqa: BLE001 - a connector may raise anything
+            # Whatever it owes its readers is made up for: the store knows it was left open.
+            bug = as_bug(error)
+            delivery.emit(ConnectorFailed(delivery.name, bug.error, bug.where))
 
     return finish
+
+
+def _close(delivery: Delivery) -> None:
+    try:
+        delivery.close()
+    except SinkError as error:
+        delivery.give_up(error)
 
 
 def apply(applying: Applying, retrying: Retrying, paused: Callable[[], bool]) -> Step:

@@ -75,8 +75,8 @@ class _Line:
 
     def pages(self, page_token: str | None) -> Generator[Prepared, None, None]:
         self._threads = [
-            Thread(target=self._fetch_all, args=(page_token,), name="fetch"),
-            Thread(target=self._prepare_all, name="prepare"),
+            Thread(target=self._fetch_all, args=(page_token,), name="fetch", daemon=True),
+            Thread(target=self._prepare_all, name="prepare", daemon=True),
         ]
         for thread in self._threads:
             thread.start()
