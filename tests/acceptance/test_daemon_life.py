@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import sqlite3
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -360,6 +361,23 @@ def test_sigterm_in_the_middle_of_a_pull_leaves_its_checkpoint(
 def _pages(daemon: Daemon) -> int:
     run = daemon.status()["sources"]["main"]["streams"]["appointments"]["last_run"]
     return 0 if run is None else int(run["pages"])
+
+
+def test_a_source_that_never_answers_does_not_hold_up_the_end(
+    new_project: Callable[..., Project],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        project = new_project(f"http://127.0.0.1:{silent.getsockname()[1]}/api/v1")
+        serve_settings(project, fresh_secret())
+        project.settings["server"]["drain_seconds"] = 0.5
+        project.save()
+        with serving(project, project.source["webhook_secrets"][0]) as daemon:
+            connection, _ = silent.accept()  # a request is under way now
+            with connection:
+                daemon.process.send_signal(signal.SIGTERM)
+                assert daemon.process.wait(15) == 1
+            assert "Not everything came to its end in time: pull:main." in daemon.log()
+    assert not project.run("status").err.count("Traceback")
 
 
 def test_an_unknown_address_is_a_mistake_that_is_told(project: Project, sandbox: Sandbox) -> None:
