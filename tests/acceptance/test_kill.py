@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.acceptance import contents
@@ -97,6 +98,7 @@ def _served(sandbox: Sandbox) -> Counter[int]:
 
 def _settle(sandbox: Sandbox) -> None:
     """Wait until the sandbox has answered what a killed process had asked."""
+    httpx.get(sandbox.base_url)  # by then it has read what still lay in the killed one's sockets
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         report = sandbox.observed.report()
