@@ -132,7 +132,7 @@ class LeaseLost(StoreError):
 
 
 class SinkError(ZimunSyncError):
-    """A connector raises one of the two below; anything else it raises counts as a bug."""
+    """A connector raises one of those below; anything else it raises counts as a bug."""
 
 
 class SinkUnavailable(SinkError):
@@ -151,6 +151,10 @@ class SinkUnavailable(SinkError):
 
 class SinkBroken(SinkError):
     """The sink needs a person: the engine parks it and shows the hint."""
+
+
+class SinkHeld(SinkError):
+    """The sink could go on but wants a person's word first: it is parked until `resume`."""
 
 
 # -- records ------------------------------------------------------------------------------

@@ -106,6 +106,7 @@ class BatchDelivered:
     unchanged: int
     rejected: int
     lag: int
+    skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,16 @@ class SinkParked:
     sink: str
     reason: str
     hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class SinkNoticed:
+    """A sink met something that a person may want to mend; told once a subject."""
+
+    sink: str
+    code: str
+    subject: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,6 +341,7 @@ Event = (
     | BatchDelivered
     | SinkWaiting
     | SinkParked
+    | SinkNoticed
     | ConnectorFailed
     | DeletionsHeld
     | DeletionsChecked

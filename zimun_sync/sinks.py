@@ -7,16 +7,17 @@ engine. See `docs/connectors/write-a-connector.md` and the kit in `zimun_sync.te
 import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from threading import Event
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, cast, runtime_checkable
 
 from pydantic import BaseModel
 
-from zimun_sync.errors import ConfigError, SinkBroken, SinkError, SinkUnavailable
+from zimun_sync.errors import ConfigError, SinkBroken, SinkError, SinkHeld, SinkUnavailable
+from zimun_sync.ids import Lookup, Memory
 from zimun_sync.model import Op, Row, Stream, from_micros, to_python
 
 __all__ = [
@@ -25,14 +26,23 @@ __all__ = [
     "Change",
     "Checks",
     "Connector",
+    "Difference",
+    "FieldDifference",
+    "NeedsActivation",
+    "Paced",
+    "Planned",
+    "Previews",
     "ReadsBack",
     "Rejection",
     "Sink",
     "SinkBroken",
     "SinkContext",
     "SinkError",
+    "SinkHeld",
     "SinkUnavailable",
+    "StartFrom",
     "StoredChange",
+    "Versioned",
     "WriteResult",
     "connector",
     "connectors",
@@ -93,12 +103,15 @@ class Batch:
         stored: the changes as the store holds them.
         more: whether further changes already wait behind this batch. A sink may then put off
             work that only serves readers (never durability): `write` or `close` follows.
+        asked: whether a person has looked at these changes, which the sink rejected before, and
+            asked for another try.
     """
 
     source: str
     stream: Stream
     stored: Sequence[StoredChange]
     more: bool = False
+    asked: bool = False
 
     def __len__(self) -> int:
         return len(self.stored)
@@ -153,11 +166,31 @@ class WriteResult:
         applied: changes that altered the sink.
         unchanged: changes the sink already held.
         rejected: changes refused for good, each with its reason.
+        skipped: changes that are none of the sink's business, such as streams it has no place
+            for, or appointments from before its beginning.
     """
 
     applied: int
     unchanged: int = 0
     rejected: tuple[Rejection, ...] = ()
+    skipped: int = 0
+
+
+class _NotGiven:
+    """Stands for what a context was made without: only a test of another kind of sink may."""
+
+    _what = ""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    def __getattr__(self, name: str) -> Any:
+        msg = f"this context was made without `{self._what}`"
+        raise AttributeError(msg)
+
+
+_NO_MEMORY = cast("Memory", _NotGiven("memory"))
+_NO_LOOKUP = cast("Lookup", _NotGiven("lookup"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +205,9 @@ class SinkContext:
         now: the engine's clock, aware UTC.
         stop: set when the process is asked to end; long work may look at it.
         adopting: the user asked to adopt this sink: do not refuse a foreign identity.
+        memory: what this sink remembers of the system it writes to. For a preview it takes
+            writes too, and forgets them afterwards.
+        lookup: what the store holds beside the changes of a batch.
     """
 
     name: str
@@ -180,6 +216,8 @@ class SinkContext:
     now: Callable[[], datetime]
     stop: Event = field(default_factory=Event)
     adopting: bool = False
+    memory: Memory = _NO_MEMORY
+    lookup: Lookup = _NO_LOOKUP
 
 
 class Sink(Protocol):
@@ -204,6 +242,7 @@ class Sink(Protocol):
         Raises:
             SinkUnavailable: nothing or a part was written; the same batch comes again.
             SinkBroken: a person has to act.
+            SinkHeld: a person has to agree first; the same batch comes again after `resume`.
         """
         ...
 
@@ -247,6 +286,107 @@ class Checks(Protocol):
             SinkUnavailable: it cannot be reached now.
             SinkBroken: it would refuse; the hint says what to do.
         """
+        ...
+
+
+@runtime_checkable
+class Paced(Protocol):
+    """A sink that takes smaller batches than the engine would give it."""
+
+    @property
+    def batch_rows(self) -> int:
+        """Most changes of one `write`: what may have to be done again after a failure."""
+        ...
+
+
+@runtime_checkable
+class Versioned(Protocol):
+    """A sink whose settings decide what becomes of a record, such as a mapping of fields."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Stands for those settings. Another one has everything delivered anew.
+
+        Known before `open`, and the same in every process.
+        """
+        ...
+
+
+class FieldDifference(NamedTuple):
+    """One field of a remote object.
+
+    Args:
+        name: the remote's name of the field.
+        present: its value there now; None where it is empty, or the object is not there.
+        wanted: the value that would be written.
+    """
+
+    name: str
+    present: Any
+    wanted: Any
+
+
+#: What would be done to a remote object, or `reject` and `skip`: to a change.
+Planned = Literal["create", "update", "cancel", "archive", "link", "reject", "skip"]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something that writing a change would do to the remote system.
+
+    Args:
+        source: of the change.
+        stream: of the change.
+        key: of the change.
+        kind: what it is done to: `contact` or `appointment`.
+        action: what would be done. `link` ties an appointment to a contact; `reject` sends the
+            change to quarantine; `skip` leaves it out, as from before `start_from`.
+        remote_id: the object's id there; None where it would be created.
+        fields: what differs, for `create` and `update`; may hold personal data.
+        message: why, for `reject` and `skip`; else what is worth knowing.
+    """
+
+    source: str
+    stream: str
+    key: str
+    kind: str
+    action: Planned
+    remote_id: str | None = None
+    fields: tuple[FieldDifference, ...] = ()
+    message: str = ""
+
+
+@runtime_checkable
+class Previews(Protocol):
+    """A sink that can tell what writing a batch would do."""
+
+    def preview(self, batch: Batch, /) -> Sequence[Difference]:
+        """What `write` would do; a change that it names in no difference is unchanged.
+
+        Called between `open` and `close`, for one batch after the other as `write` would be:
+        what an earlier batch would create counts as created. Nothing is written, there or here.
+
+        Raises:
+            SinkUnavailable: not now.
+            SinkBroken: a person has to act.
+        """
+        ...
+
+
+#: From when on appointments are sent: the moment of activation, a day or moment (UTC), or all.
+StartFrom = Literal["now", "all"] | date
+
+
+@runtime_checkable
+class NeedsActivation(Sink, Previews, Protocol):
+    """A sink that writes nothing until a person has seen what it would write, and agreed.
+
+    The engine keeps it parked until then; `zimun-sync sinks activate` asks.
+    """
+
+    @property
+    def start_from(self) -> StartFrom:
+        """Which appointments are sent at all, by their start. Known before `open`."""
         ...
 
 

@@ -61,6 +61,7 @@ def test_status_for_programs(cli: Cli, sandbox: Sandbox) -> None:
         "reason": None,
         "hint": None,
         "since": None,
+        "notices": [],
     }
     assert status["in_quarantine"] == 0
     assert (status["well"], status["troubles"]) == (True, [])

@@ -15,6 +15,7 @@ import pytest
 from tests.daemon.clockwork import Clockwork
 from zimun_sync.config.serving import HookSettings
 from zimun_sync.daemon.hooks import Hooks
+from zimun_sync.daemon.hooks.sinks import SinkProgress
 from zimun_sync.events import Event, HookCalled, HookFailed
 from zimun_sync.store import Store
 
@@ -131,7 +132,8 @@ class Bench:
         settings = {name: HookSettings.model_validate(base | each) for name, each in given.items()}
         streams = {"main": ["services", "staff"], "other": ["services"]}
         tell, chance = self.told.append, lambda: self.chance
-        return Hooks(settings, streams, self.store, tell, chance=chance)
+        progress = SinkProgress(self.store, streams)
+        return Hooks(settings, progress, self.store, tell, chance=chance)
 
     def work(self, hooks: Hooks) -> float | None:
         """Make every call that is due; the seconds until the next."""

@@ -8,7 +8,7 @@ from tests.daemon.conftest import Bench
 from zimun_sync.events import PullFinished, PullStarted, TroubleBegan
 from zimun_sync.model import STREAMS
 from zimun_sync.normalize import Normalizer, Places, Rules
-from zimun_sync.pipeline.deliver import fingerprint_of
+from zimun_sync.pipeline.offering import fingerprint_of
 from zimun_sync.store import Delivered, PageRecords, ParkKind, Place
 
 HOOK = {"on": ["succeeded", "failed"], "sinks": ["analytics", "crm"]}

@@ -275,7 +275,7 @@ def test_changed_columns_deliver_everything_anew(
 ) -> None:
     bench.sync()
     bench.sink.rows.clear()
-    monkeypatch.setattr("zimun_sync.pipeline.deliver.fingerprint_of", lambda _stream: "other")
+    monkeypatch.setattr("zimun_sync.pipeline.deliver.fingerprint_of", lambda *_given: "other")
     bench.sync()
     assert len(bench.sink.keys()) == 30
 

@@ -163,7 +163,8 @@ def test_what_programs_read_keeps_its_keys(bench: Bench) -> None:
     shown = status_of(bench.store, bench.config).to_json()
     assert shown.keys() >= {"well", "troubles", "sources", "sinks", "in_quarantine", "daemon"}
     assert shown["sources"]["main"].keys() >= {"organization", "streams"}
-    assert shown["sinks"]["files"].keys() == {"type", "state", "lag", "reason", "hint", "since"}
+    keys = {"type", "state", "lag", "reason", "hint", "since", "notices"}
+    assert shown["sinks"]["files"].keys() == keys
 
 
 def test_records_are_counted_again_only_after_a_change_and_a_while(bench: Bench) -> None:

@@ -3,6 +3,8 @@
     python kill_drill.py creation FOLDER
     python kill_drill.py statements URL FOLDER
     python kill_drill.py instants URL FOLDER
+    python kill_drill.py memory URL FOLDER
+    python kill_drill.py memory URL FOLDER
 
 A program of its own, because forking wants a process without threads.
 """
@@ -20,6 +22,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from zimun_sync.ids import IdState, Known
 from zimun_sync.model import SERVICES
 from zimun_sync.normalize import Normalized, Normalizer, Places, Refused, Rules
 from zimun_sync.store import Lease, PageRecords, Run, RunStatus, Store
@@ -198,11 +201,52 @@ def instants(drill: Drill) -> int:
     return kills
 
 
+def memory(drill: Drill) -> int:
+    """Kill a sink before each statement of what it remembers of a create."""
+    drill.open().close()
+    for step in count(1):
+        done = drill.folder / f"done-{step}"
+        died = killed(lambda step=step, done=done: remember(drill, step, done))  # type: ignore[misc]
+        check_memory(drill, f"main/{step}", done.read_text().split())
+        if not died:
+            return step
+    raise AssertionError
+
+
+def remember(drill: Drill, step: int, done: Path) -> None:
+    """Count a create, remember its intent and whose it is, then that it is there."""
+    key = f"main/{step}"
+    with drill.open() as store, done.open("wb", buffering=0) as log:
+        lease = store.leases.acquire("sink:crm")
+        crm = store.memory("crm", lease)
+        die_at(step)
+        crm.spend(key, 1, 1)
+        log.write(b"spent ")
+        crm.save("appointment", [Known(key, IdState.INTENDED, token="t")], {f"email:{key}": key})
+        log.write(b"intended ")
+        crm.save("appointment", [Known(key, IdState.LINKED, "7", token="t")])
+        log.write(b"linked ")
+        store.leases.release(lease)
+
+
+def check_memory(drill: Drill, key: str, done: list[str]) -> None:
+    """Whether what was done is remembered, and nothing by half."""
+    with drill.open() as store:
+        lease = store.leases.acquire("sink:crm")
+        crm = store.memory("crm", lease)
+        known = crm.known("appointment", [key]).get(key)
+        assert (known is not None) == bool(crm.aliases([f"email:{key}"]))
+        assert known is not None or "intended" not in done
+        assert known is None or known.state is IdState.LINKED or "linked" not in done
+        assert "spent" not in done or not crm.spend(key, 1, 1)
+        store.leases.release(lease)
+
+
 def main(drill: str, *arguments: str) -> None:
     if drill == "creation":
         done = creation(Path(arguments[0]))
     else:
-        work = {"statements": statements, "instants": instants}[drill]
+        work = {"statements": statements, "instants": instants, "memory": memory}[drill]
         done = work(Drill(arguments[0], Path(arguments[1])))
     sys.stdout.write(f"{done}\n")
 

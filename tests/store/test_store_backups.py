@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from tests.store.conftest import (
     start,
 )
 from zimun_sync.errors import ConfigError, LeaseHeld, StateTooNew, StateUnreadable, StoreError
+from zimun_sync.ids import IdState, Known
 from zimun_sync.store import Delivered, ParkKind, Place, RunStatus, Store, copying
 from zimun_sync.store.backups import back_up
 from zimun_sync.store.inspection import look_at
@@ -329,6 +331,33 @@ def test_every_sink_waits_until_someone_has_looked(path: Path, busy_backup: Path
     assert "restored from a backup of 2026-11-20 04:0" in parked["crm"].reason
     assert "zimun-sync adopt crm" in parked["crm"].hint
     assert "zimun-sync resume crm" in parked["crm"].hint
+
+
+def test_a_remote_sink_asks_anew_and_trusts_nothing_it_sent(path: Path, tmp_path: Path) -> None:
+    """What was created and sent since the backup is not known to it."""
+    sent = Known("main/a", IdState.LINKED, "7", "etag", {"title": "1f"}, contact="email:a@x.org")
+    with opened(path) as store:
+        lease = store.leases.acquire("sink:crm")
+        memory = store.memory("crm", lease)
+        memory.claim("portal-1")
+        store.activations.activate("crm", None, 500)
+        memory.save("appointment", [sent])
+        assert not memory.spend("night", 511, 10)
+        store.activations.approve("crm")
+        store.leases.release(lease)
+        made = back_up(URL, path.parent, tmp_path / "remote.db")
+    assert restored(path, made.file).parked == ("crm",)
+    with opened(path) as store:
+        parked = store.deliveries.parked()["crm"]
+        assert parked.kind is ParkKind.RESTORED
+        assert "zimun-sync sinks activate crm" in parked.hint
+        memory = store.memory("crm", store.leases.acquire("sink:crm"))
+        assert memory.activation() is None
+        assert memory.account() == "portal-1"
+        assert memory.known("appointment", ["main/a"]) == {"main/a": replace(sent, sent={})}
+        assert not memory.spend("night", 11, 10)
+        store.activations.activate("crm", None, 0)
+        assert store.deliveries.parked() == {}
 
 
 def test_a_stale_page_token_is_not_resumed(path: Path, busy_backup: Path) -> None:

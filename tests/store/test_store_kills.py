@@ -26,3 +26,7 @@ def test_the_first_start_killed_at_any_step(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("drill", "at_least"), [("statements", 8), ("instants", 8)])
 def test_storing_pages_killed(state: State, drill: str, at_least: int) -> None:
     assert drilled(drill, state.url, str(state.folder)) >= at_least
+
+
+def test_remembering_a_create_killed(state: State) -> None:
+    assert drilled("memory", state.url, str(state.folder)) >= 8

@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.store.conftest import SOURCE, STREAM, Ticking, record, refusal, rows, start
+from zimun_sync.ids import IdState, Known
 from zimun_sync.store import Cleaned, Keep, Lease, Received, Run, RunStatus, Store
 from zimun_sync.store.retention import BATCH_ROWS
 from zimun_sync.store.schema import (
@@ -17,6 +18,8 @@ from zimun_sync.store.schema import (
     missing,
     quarantine,
     records,
+    remote_calls,
+    remote_creates,
     requests,
     runs,
     seen,
@@ -25,7 +28,7 @@ from zimun_sync.store.schema import (
 DAY = 86_400
 KEEP = Keep(inbox_days=14, runs_days=180, history_days=365, quarantine_days=180)
 FOR_EVER = Keep(None, None, None, None)
-NOTHING = Cleaned(0, 0, 0, 0, 0, 0, 0)
+NOTHING = Cleaned(0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
 @pytest.fixture
@@ -250,3 +253,24 @@ def test_long_histories_are_walked_by_their_whole_key(
     )
     assert store.retention.clean(KEEP).history == 10_800
     assert {row["superseded_at"] for row in rows(store, history)} == {young}
+
+
+def test_counts_of_remote_sinks_go_unless_someone_has_to_be_asked(
+    store: Store, clock: Ticking
+) -> None:
+    memory = store.memory("crm", store.leases.acquire("sink:crm"))
+    memory.save("appointment", [Known("main/a", IdState.LINKED, "7")])
+    memory.calls(clock().date(), 3)
+    memory.notice("unmapped-owner", "st_1", "Nobody there has that address.")
+    assert memory.spend("done", 5, 10)
+    assert not memory.spend("held", 11, 10)
+    clock.forward(29 * DAY)
+    assert memory.spend("young", 5, 10)
+    clock.forward(2 * DAY)
+    cleaned = store.retention.clean(KEEP)
+    assert (cleaned.remote_creates, cleaned.remote_calls) == (1, 1)
+    assert {row["run_id"] for row in rows(store, remote_creates)} == {"held", "young"}
+    assert rows(store, remote_calls) == []
+    assert memory.known("appointment", ["main/a"])  # else it would be created again
+    assert store.notices.of("crm")
+    assert store.activations.approve("crm") == ("held",)

@@ -15,7 +15,8 @@ from alembic import command
 
 from tests.store.conftest import SOURCE, STREAM, Feed, Ticking, content, record, start
 from zimun_sync.errors import StateTooNew, StoreError
-from zimun_sync.store import ParkKind, Place, Store
+from zimun_sync.ids import IdState, Known
+from zimun_sync.store import ParkKind, Place, Received, Store
 from zimun_sync.store.inspection import look_at
 from zimun_sync.store.restoring import restore
 from zimun_sync.store.revisions import HEAD, migrations
@@ -33,16 +34,20 @@ ROWS = """
 """
 
 
-@pytest.fixture
-def old(tmp_path: Path) -> Path:
-    """A state as the first release made it, with one record; nobody has it open."""
-    path = tmp_path / "state.db"
+def migrate(path: Path, revision: str) -> None:
     engine = sa.create_engine(f"sqlite:///{path}")
     with engine.begin() as connection:
         config = migrations()
         config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+        command.upgrade(config, revision)
     engine.dispose()
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """A state as the first release made it, with one record; nobody has it open."""
+    path = tmp_path / "state.db"
+    migrate(path, "0001")
     path.chmod(0o600)
     service = record("cut")
     with sqlite3.connect(path) as plain:
@@ -61,6 +66,7 @@ def schema(path: Path) -> str:
         tables = {name for [name] in connection.execute("SELECT name FROM sqlite_master")}
     connection.close()
     assert ("inbox" in tables) is (found != "0001")
+    assert ("remote_ids" in tables) is (found not in {"0001", "0002"})
     return str(found)
 
 
@@ -73,6 +79,26 @@ def test_an_older_state_is_migrated_with_all_it_holds(old: Path) -> None:
         assert lease.epoch == 8
         assert start(store, lease).page(record("new"), token=None).changed == 1
     assert schema(old) == HEAD
+
+
+def test_a_state_from_before_remote_systems_takes_their_memory(old: Path) -> None:
+    migrate(old, "0002")
+    with sqlite3.connect(old) as plain:
+        plain.execute(
+            "INSERT INTO inbox (source, event_id, status, sent_at, received_at, body) "
+            "VALUES ('main', 'e1', 'waiting', 1, 1, x'7B7D')"
+        )
+    plain.close()
+    with Store.open(URL, old.parent, CLOCK) as store:
+        assert list(Feed(store).names()) == ["cut"]
+        assert store.inbox.add([Received(SOURCE, "e1", 1, b"{}")]) == 0
+        assert store.activations.of("crm") is None
+        assert store.notices.of("crm") == []
+        memory = store.memory("crm", store.leases.acquire("sink:crm"))
+        memory.save("appointment", [known := Known("main/a", IdState.LINKED, "7")])
+        assert memory.known("appointment", ["main/a"]) == {"main/a": known}
+    assert schema(old) == HEAD
+    assert schema(old.with_name("state.db.schema-0002.backup")) == "0002"
 
 
 def test_it_is_backed_up_first(old: Path) -> None:
@@ -165,7 +191,14 @@ Store.open("sqlite:///state.db", Path(sys.argv[1]))
 
 
 @pytest.mark.parametrize(
-    "statement", ["CREATE TABLE inbox", "CREATE TABLE troubles", "UPDATE alembic_version"]
+    "statement",
+    [
+        "CREATE TABLE inbox",
+        "CREATE TABLE troubles",
+        "CREATE TABLE remote_ids",
+        "CREATE TABLE sink_notices",
+        "UPDATE alembic_version",
+    ],
 )
 def test_a_migration_that_is_killed_leaves_the_old_schema(old: Path, statement: str) -> None:
     ended = subprocess.run([sys.executable, "-c", KILLED, str(old.parent), statement], check=False)

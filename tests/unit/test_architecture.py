@@ -18,7 +18,7 @@ ROOTS = {
 PROGRAM = Path(sys.executable).with_name("zimun-sync")
 
 WORDS = {"model", "errors", "events", "__version__"}
-SINKS = {"sinks", "tables"}
+SINKS = {"sinks", "tables", "ids"}
 ENGINE = WORDS | SINKS | {"zimun", "normalize", "store"}
 #: What each part may import of the others. Whatever is not named here may not be there.
 MAY_IMPORT: Mapping[str, set[str]] = {
@@ -28,12 +28,14 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "model": set(),
     "errors": set(),
     "events": {"model"},
-    "sinks": WORDS,
+    "ids": set(),
+    "sinks": WORDS | {"ids"},
+    "network": set(),
     "templates": set(),
     "tables": WORDS | {"sinks"},
-    "zimun": WORDS,
+    "zimun": WORDS | {"network"},
     "normalize": WORDS | {"collector"},
-    "store": WORDS | {"normalize", "sinks"},
+    "store": WORDS | {"normalize", "sinks", "ids"},
     "pipeline": ENGINE,
     "config": ENGINE - {"store"} | {"cron", "templates"},
     "wiring": ENGINE | {"config", "pipeline"},
@@ -42,17 +44,22 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "logs": {"events"},
     "web": ENGINE | {"config", "status"},
     "daemon": ENGINE
-    | {"config", "pipeline", "wiring", "status", "cron", "web", "collector", "templates"},
+    | {"config", "pipeline", "wiring", "status", "cron", "web", "collector", "templates"}
+    | {"network"},
     "cli": ENGINE
     | {"config", "pipeline", "wiring", "checking", "status", "daemon", "logs", "web"}
-    | {"sandbox", "collector"},
+    | {"sandbox", "collector", "network"},
     "sandbox": {"errors"},
-    "testing": {"model", "errors"} | SINKS,
-    "zimun_connectors": {"model", "errors"} | SINKS,
+    "remotes": WORDS | {"sinks", "ids", "network"},
+    "testing": ENGINE | {"remotes", "pipeline"},
+    "zimun_connectors": {"model", "errors", "network", "remotes"} | SINKS,
 }
 #: Libraries that only some parts know, so that nothing of them leaks into interfaces.
 KEPT_TO = {
-    "httpx": {"zimun", "daemon", "sandbox"},
+    "httpx": {"network", "zimun", "daemon", "sandbox", "remotes", "zimun_connectors"},
+    "httpcore": {"network"},
+    "jinja2": {"remotes", "zimun_connectors"},
+    "jwt": {"remotes"},
     "sqlalchemy": {"store"},
     "alembic": {"store"},
     "starlette": {"web", "sandbox"},
@@ -69,6 +76,8 @@ NOT_FOR_HELP = {
     "apscheduler",
     "duckdb",
     "httpx",
+    "jinja2",
+    "jwt",
     "pandas",
     "prometheus_client",
     "pyarrow",

@@ -115,7 +115,8 @@ LEVELS = {
     "debug": "PageStored DisputeSettled EventsReceived EventsApplied RecordsFetched HookCalled",
     "info": "RunStarted RunFinished Renormalized BatchDelivered DeletionsChecked PullStarted "
     "PullFinished TroubleEnded DaemonStarted DaemonStopping ConfigReloaded StateCleaned",
-    "warning": "ListingRestarted NormalizerProcessEnded RequestRetried SinkWaiting DeletionsHeld "
+    "warning": "ListingRestarted NormalizerProcessEnded RequestRetried SinkWaiting SinkNoticed "
+    "DeletionsHeld "
     "WebhookRefused HookFailed FetchingDelayed",
     "error": "SinkParked ConnectorFailed TroubleBegan ConfigRefused StateUnavailable",
 }

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zimun_sync.zimun.answers import remark
+from zimun_sync.network.remarks import remark
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zimun_sync.errors import AuthenticationFailed, MalformedAnswer, SourceUnavailable
+from zimun_sync.network.credentials import basic_credentials
 from zimun_sync.zimun import ZimunClient
-from zimun_sync.zimun.auth import SharedToken, Token, basic_credentials
+from zimun_sync.zimun.auth import SharedToken, Token
 
 if TYPE_CHECKING:
     from tests.zimun.conftest import FakeApi, FakeTime

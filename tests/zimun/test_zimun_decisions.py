@@ -18,8 +18,8 @@ from zimun_sync.errors import (
     SourceError,
     SourceUnavailable,
 )
+from zimun_sync.network.headers import RETRY_AFTER_MOST
 from zimun_sync.zimun.decisions import (
-    RETRY_AFTER_MOST,
     Accept,
     Attempt,
     Budget,

@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from zimun_sync.errors import MalformedAnswer, SourceUnavailable
+from zimun_sync.network.transport import DeadlineTransport
 from zimun_sync.zimun import ClientSettings, Timing, ZimunClient
-from zimun_sync.zimun.transport import DeadlineTransport
 
 if TYPE_CHECKING:
     from tests.zimun.conftest import SocketServer

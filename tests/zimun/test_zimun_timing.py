@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zimun_sync.errors import SourceUnavailable
+from zimun_sync.network.headers import http_date
 from zimun_sync.zimun import Timing
-from zimun_sync.zimun.timing import ServerClock, http_date
+from zimun_sync.zimun.timing import ServerClock
 
 NOW = 1_795_176_000.0
 

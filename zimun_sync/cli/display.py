@@ -50,6 +50,7 @@ class _SinkLine:
     applied: int = 0
     unchanged: int = 0
     rejected: int = 0
+    skipped: int = 0
     lag: int = 0
     note: str = ""
 
@@ -114,6 +115,7 @@ class Display:
         sink.applied += event.applied
         sink.unchanged += event.unchanged
         sink.rejected += event.rejected
+        sink.skipped += event.skipped
         sink.lag, sink.note = event.lag, ""
 
     def _sink(self, name: str) -> _SinkLine:
@@ -155,8 +157,13 @@ def _sink_row(name: str, sink: _SinkLine) -> tuple[RenderableType, ...]:
         Text(f"{number(sink.applied)} applied"),
         Text(f"{number(sink.unchanged)} unchanged", "dim"),
         Text(f"lag {number(sink.lag)}"),
-        Text(f"{sink.rejected} rejected " * bool(sink.rejected) + sink.note, "yellow"),
+        Text(_set_aside(sink) + sink.note, "yellow"),
     )
+
+
+def _set_aside(sink: _SinkLine) -> str:
+    rejected = f"{number(sink.rejected)} rejected " * bool(sink.rejected)
+    return rejected + f"{number(sink.skipped)} skipped " * bool(sink.skipped)
 
 
 def _noted(quarantined: int, note: str) -> str:

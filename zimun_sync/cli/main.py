@@ -8,6 +8,7 @@ import typer
 
 from zimun_sync import __version__
 from zimun_sync.cli import (
+    activation,
     backups,
     operating,
     quarantine,
@@ -33,6 +34,7 @@ for group in (syncing, serve, state, operating, records, sinks, setup):
     group.register(app)
 app.add_typer(quarantine.app, name="quarantine")
 setup.config_app.command("reload")(serve.reload)
+app.add_typer(activation.app, name="sinks")
 app.add_typer(setup.config_app, name="config")
 app.add_typer(backups.app, name="state")
 app.add_typer(webhooks.app, name="webhooks")

@@ -115,14 +115,27 @@ def resume(
     settings = load_config(config)
     with open_store(settings) as store:
         if _one_of(settings, sink, source) == "sink":
-            was_waiting = str(sink) in store.deliveries.parked()
-            store.deliveries.unpark(str(sink))
+            was_waiting = _resume_sink(settings, store, str(sink))
         else:
             was_waiting = store.pauses.remove(str(source))
     said = (
         "goes on: the daemon, or the next sync, takes it up" if was_waiting else "was not held up"
     )
     out().print(f"{_title(sink, source)} {said}.")
+
+
+def _resume_sink(settings: "Config", store: "Store", name: str) -> bool:
+    """Let a sink go on, with what it was held for; tells whether it was waiting."""
+    from zimun_sync.pipeline.consent import inactive_hint, lacks_consent
+    from zimun_sync.wiring import build_sink
+
+    lacking = lacks_consent(store, name, build_sink(settings, name))
+    if lacking is not None:
+        raise ConfigError(f"Sink {name}: {lacking}", hint=inactive_hint(name))
+    was_waiting = name in store.deliveries.parked()
+    store.activations.approve(name)
+    store.deliveries.unpark(name)
+    return was_waiting
 
 
 def replay(
@@ -142,6 +155,7 @@ def replay(
     _known(settings.sinks, sink, "sink", settings)
     micros = None if since is None else int(since.astimezone().timestamp() * 1_000_000)
     with open_store(settings) as store:
+        store.activations.forget_sent(sink)
         store.deliveries.rewind(sink, micros)
     out().print(f"Sink {sink} is delivered to again: by the daemon, or by the next sync.")
 

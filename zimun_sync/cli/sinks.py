@@ -55,7 +55,7 @@ def adopt(
     from zimun_sync.wiring import build_sink
 
     settings = load_config(config)
-    _known(settings, sink)
+    refuse_unknown(settings, sink)
     streams = {name: list(each.streams) for name, each in settings.sources.items()}
     with open_store(settings) as store, Adoption(store, sink, build_sink(settings, sink)) as work:
         for comparison in work.compare(streams):
@@ -74,7 +74,12 @@ def _print(comparison: "Comparison") -> None:
     )
 
 
-def _known(settings: "Config", sink: str) -> None:
+def refuse_unknown(settings: "Config", sink: str) -> None:
+    """Make sure that there is a sink of that name.
+
+    Raises:
+        ConfigError: there is none.
+    """
     if sink not in settings.sinks:
         raise ConfigError(
             f"There is no sink named {sink!r} in {settings.file}.",

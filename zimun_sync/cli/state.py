@@ -20,11 +20,13 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
     Exit code 0: all is well. 1: the state cannot be read. 2: usage or configuration.
     3: something needs you: a source is stale, failed or in doubt, a sink parked or behind.
     """
+    from zimun_sync.pipeline.offering import versions_of
     from zimun_sync.status import status_of
+    from zimun_sync.wiring import build_sinks
 
     settings = load_config(config)
     with open_store(settings) as store:
-        found = status_of(store, settings)
+        found = status_of(store, settings, versions=versions_of(build_sinks(settings)))
     if json:
         print_json(found.to_json())
     else:

@@ -16,7 +16,7 @@ from zimun_sync.store import Run
 
 #: Columns that a screen needs for a run's id.
 _WIDE = 110
-_STYLES = {
+STYLES = {
     "succeeded": "green",
     "current": "green",
     "running": "cyan",
@@ -106,7 +106,7 @@ def _last_run(run: Run | None) -> Text:
     if run is None:
         return Text("never", "dim")
     resumed = " (resumed)" if run.resumes and run.status == "running" else ""
-    return Text(run.status.replace("_", " ") + resumed, _STYLES.get(run.status, "dim"))
+    return Text(run.status.replace("_", " ") + resumed, STYLES.get(run.status, "dim"))
 
 
 def _pages(stream: StreamStatus) -> str:
@@ -119,13 +119,14 @@ def _sinks_table(snapshot: Snapshot) -> Table:
         table.add_row(
             Text(name, "bold"),
             sink.type,
-            Text(sink.state, _STYLES[sink.state]),
-            _behind(snapshot, sink),
+            Text(sink.state, STYLES[sink.state]),
+            behind(snapshot, sink),
         )
     return table
 
 
-def _behind(snapshot: Snapshot, sink: SinkStatus) -> str:
+def behind(snapshot: Snapshot, sink: SinkStatus) -> str:
+    """How many changes a sink has not taken, and for how long."""
     if not sink.lag_changes:
         return ""
     return f"{counted(sink.lag_changes, 'change')} ({ago(snapshot.age(sink.lag_since) or 0.0)})"

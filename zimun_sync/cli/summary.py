@@ -67,12 +67,15 @@ def _runs_table(runs: tuple[Run, ...]) -> Table:
 
 
 def _sinks_table(sinks: dict[str, SinkReport]) -> Table:
-    table = _table("sink", "applied", "unchanged", "rejected", "lag", "state", numbers=4)
+    skipping = any(sink.skipped for sink in sinks.values())
+    columns = ["sink", "applied", "unchanged", "rejected", *(["skipped"] if skipping else [])]
+    table = _table(*columns, "lag", "state", numbers=len(columns))
     for name, sink in sinks.items():
         lag = number(sink.lag_changes)
         if sink.lag_changes:
             lag = f"{lag} ({ago(sink.lag_seconds)})"
-        counts = (sink.applied, sink.unchanged, sink.rejected)
+        counts = [sink.applied, sink.unchanged, sink.rejected]
+        counts += [sink.skipped] if skipping else []
         state = Text(sink.state, _STYLES[sink.state])
         table.add_row(name, *(number(count) for count in counts), lag, state)
     return table

@@ -33,6 +33,15 @@ def sync(
     full: Annotated[
         bool, typer.Option("--full", help="List from the first page, whatever is unfinished.")
     ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Show what sinks would write, field by field; pull and write nothing."
+        ),
+    ] = False,
+    sink: Annotated[
+        str | None, typer.Option("--sink", help="Only this sink, with --dry-run.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Pull every source once and deliver to every sink; a running daemon does it, if there is one.
@@ -42,6 +51,10 @@ def sync(
     """
     settings = load_config(config)
     names = _chosen(settings, source)
+    if dry_run:
+        _refuse(full, "--full lists anew, and --dry-run lists nothing.")
+        raise typer.Exit(_rehearse(settings, names, sink, json=json))
+    _refuse(sink is not None, "--sink goes with --dry-run: a sync delivers to every sink.")
     began = time.monotonic()
     report = _by_the_daemon(settings, names, full=full) or _here(settings, names, full=full)
     if json:
@@ -51,6 +64,24 @@ def sync(
 
         print_report(out(), report, time.monotonic() - began)
     raise typer.Exit(report.exit_code)
+
+
+def _refuse(given: bool, why: str) -> None:
+    if given:
+        raise ConfigError(why, hint="zimun-sync sync --help")
+
+
+def _rehearse(settings: "Config", names: list[str], sink: str | None, *, json: bool) -> int:
+    """Show what sinks would write; tells the exit code."""
+    from zimun_sync.cli.dry_run import exit_code, print_rehearsed, rehearse, to_json
+
+    with open_store(settings) as store:
+        found = rehearse(settings, store, names, sink)
+    if json:
+        print_json(to_json(found))
+    else:
+        print_rehearsed(out(), found)
+    return exit_code(found)
 
 
 def _by_the_daemon(settings: "Config", names: list[str], *, full: bool) -> "SyncReport | None":

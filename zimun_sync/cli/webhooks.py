@@ -137,7 +137,7 @@ def _secret(name: str, section: "SourceSettings") -> str:
 
 def _target(url: str, source: str) -> str:
     """The URL to register; personal data is not sent over plain http to another machine."""
-    from zimun_sync.zimun.settings import is_loopback
+    from zimun_sync.network.addresses import is_loopback
 
     try:
         parts = urlsplit(url)

@@ -162,7 +162,7 @@ class Asks:
         """Changes that sinks have not taken yet; parked ones wait for someone else."""
         parked = self._store.deliveries.parked()
         lags = {
-            name: lag_of(self._store, name, each.sources, heads).changes
+            name: lag_of(self._store, each, heads).changes
             for name, each in engine.deliveries.items()
             if name not in parked
         }

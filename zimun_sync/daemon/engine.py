@@ -10,6 +10,7 @@ from typing import Final
 from zimun_sync.config import Config
 from zimun_sync.cron import WallClock
 from zimun_sync.daemon.hooks import Hooks
+from zimun_sync.daemon.hooks.sinks import SinkProgress
 from zimun_sync.daemon.listeners import Listeners
 from zimun_sync.daemon.orders import Order, Reload
 from zimun_sync.daemon.pulls import PARTIAL, SUCCEEDED, Pulls
@@ -40,6 +41,7 @@ from zimun_sync.pipeline.deliver import Delivery
 from zimun_sync.pipeline.inbox import Applying, Fetching
 from zimun_sync.pipeline.keeper import Leases
 from zimun_sync.pipeline.listings import EventSource
+from zimun_sync.pipeline.offering import versions_of
 from zimun_sync.pipeline.retries import Retrying
 from zimun_sync.pipeline.sources import SourceJob
 from zimun_sync.sinks import Sink
@@ -155,7 +157,8 @@ class Engine:
 
     def _start_hooks(self) -> None:
         streams = {name: job.streams for name, job in self.jobs.items()}
-        hooks = Hooks(self.config.hooks, streams, self._store, self._emit)
+        progress = SinkProgress(self._store, streams, self.versions())
+        hooks = Hooks(self.config.hooks, progress, self._store, self._emit)
         # Hooks first: who is woken by an event must find what it asks for.
         for listener in (hooks.listen, self._wake):
             self._emit.add(listener)
@@ -208,6 +211,10 @@ class Engine:
     def clocks_ahead(self) -> dict[str, float]:
         """Seconds that each source's clock is ahead of ours."""
         return {name: job.clock_ahead() for name, job in self.jobs.items()}
+
+    def versions(self) -> dict[str, str]:
+        """What stands for each sink's own settings."""
+        return versions_of({name: each.sink for name, each in self.deliveries.items()})
 
     def is_stopping(self) -> bool:
         """Whether work under way should come to an end."""

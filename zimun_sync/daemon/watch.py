@@ -79,7 +79,11 @@ class Watch:
         """How things stand now."""
         engine = self._engine()
         return status_of(
-            self._store, engine.config, count=self._counts, skews=engine.clocks_ahead()
+            self._store,
+            engine.config,
+            count=self._counts,
+            skews=engine.clocks_ahead(),
+            versions=engine.versions(),
         )
 
     def look(self) -> None:

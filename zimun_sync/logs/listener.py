@@ -30,6 +30,7 @@ _WARNINGS: Final = (
     ev.NormalizerProcessEnded,
     ev.RequestRetried,
     ev.SinkWaiting,
+    ev.SinkNoticed,
     ev.DeletionsHeld,
     ev.WebhookRefused,
     ev.FetchingDelayed,

@@ -11,8 +11,8 @@ from zimun_sync.errors import ConfigError
 from zimun_sync.model import STREAMS
 from zimun_sync.pipeline.contact import sink_context, sink_lease
 from zimun_sync.pipeline.keeper import LeaseKeeper
-from zimun_sync.sinks import Adopts, ReadsBack, Sink
-from zimun_sync.store import ParkKind, Store
+from zimun_sync.sinks import Adopts, ReadsBack, Sink, SinkContext
+from zimun_sync.store import Lease, ParkKind, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,7 @@ class Adoption:
         self._name = name
         self._sink = sink
         self._stack = ExitStack()
+        self._lease: Lease | None = None
 
     def __enter__(self) -> Self:
         if not isinstance(self._sink, Adopts) and not self._is_restored():
@@ -48,8 +49,10 @@ class Adoption:
                 f"Sink {self._name!r} does not record which state it belongs to.",
                 hint="There is nothing to adopt; just run `zimun-sync sync`.",
             )
-        self._stack.enter_context(LeaseKeeper(self._store, [sink_lease(self._name)], Event()))
-        self._sink.open(sink_context(self._store, self._name, adopting=True))
+        lease = sink_lease(self._name)
+        keeper = self._stack.enter_context(LeaseKeeper(self._store, [lease], Event()))
+        self._lease = keeper.held[lease]
+        self._sink.open(self._context())
         self._stack.callback(self._sink.close)
         return self
 
@@ -60,6 +63,9 @@ class Adoption:
         trace: TracebackType | None,
     ) -> None:
         self._stack.close()
+
+    def _context(self) -> SinkContext:
+        return sink_context(self._store, self._name, adopting=True, lease=self._lease)
 
     def _is_restored(self) -> bool:
         """Whether the sink waits because the state was restored, whatever the sink records."""
@@ -78,7 +84,8 @@ class Adoption:
     def adopt(self) -> None:
         """Record this store as the sink's, where it can, and deliver everything to it anew."""
         if isinstance(self._sink, Adopts):
-            self._sink.adopt(sink_context(self._store, self._name, adopting=True))
+            self._sink.adopt(self._context())
+        self._store.activations.forget_sent(self._name)
         self._store.deliveries.rewind(self._name)
         self._store.deliveries.unpark(self._name)
 

@@ -7,8 +7,11 @@ from threading import Event
 
 from zimun_sync.errors import ConfigError, SinkBroken, SinkUnavailable
 from zimun_sync.events import Emit
-from zimun_sync.pipeline.deliver import Delivery, streams_in_order
-from zimun_sync.sinks import Checks, Sink, SinkContext
+from zimun_sync.ids import Activation
+from zimun_sync.pipeline.deliver import Delivery
+from zimun_sync.pipeline.offering import streams_in_order
+from zimun_sync.pipeline.rehearsal import Rehearsal
+from zimun_sync.sinks import Checks, NeedsActivation, Sink, SinkContext
 from zimun_sync.store import Lease, ParkKind, Store
 from zimun_sync.store.clock import utc_now
 
@@ -53,7 +56,7 @@ def delivery_of(
         store=at.store,
         lease=lease,
         sources={source: streams_in_order(each) for source, each in streams.items()},
-        context=lambda: sink_context(at.store, name, at.stop),
+        context=lambda: sink_context(at.store, name, at.stop, lease=lease),
         emit=at.emit,
         jitter=random.random,
     )
@@ -62,11 +65,14 @@ def delivery_of(
 def try_new_sinks(store: Store, sinks: Mapping[str, Sink], stop: Event) -> None:
     """Try every sink that was never delivered to.
 
+    One that has to be activated is left out: its activation tries it, and what is wrong with a
+    remote system must not keep the others from being delivered to.
+
     Raises:
         ConfigError: one of them needs a person.
     """
     for name, sink in sinks.items():
-        if not store.deliveries.known(name):
+        if not isinstance(sink, NeedsActivation) and not store.deliveries.known(name):
             first_contact(name, sink, sink_context(store, name, stop))
 
 
@@ -87,9 +93,25 @@ def first_contact(name: str, sink: Sink, context: SinkContext) -> None:
 
 
 def sink_context(
-    store: Store, name: str, stop: Event | None = None, *, adopting: bool = False
+    store: Store,
+    name: str,
+    stop: Event | None = None,
+    *,
+    adopting: bool = False,
+    lease: Lease | None = None,
+    assuming: Activation | None = None,
 ) -> SinkContext:
-    """What the engine opens a sink with."""
+    """What the engine opens a sink with.
+
+    Args:
+        store: the state.
+        name: the sink's name.
+        stop: set when the process is asked to end.
+        adopting: whether the user asked to adopt the sink.
+        lease: the sink's. Without it the sink remembers nothing beyond this context.
+        assuming: the consent to assume, where there is no lease.
+    """
+    memory = store.memory(name, lease) if lease else Rehearsal(store.memory(name), assuming)
     return SinkContext(
         name=name,
         store_id=store.store_id,
@@ -97,6 +119,8 @@ def sink_context(
         now=utc_now,
         stop=stop or Event(),
         adopting=adopting,
+        memory=memory,
+        lookup=store.lookup,
     )
 
 

@@ -1,15 +1,23 @@
 """Delivering the change feed to one sink: read, write, record, at the sink's own pace."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from hashlib import blake2b
 
-from zimun_sync.errors import SinkBroken, SinkError, SinkUnavailable
-from zimun_sync.events import BatchDelivered, ConnectorFailed, Emit, SinkParked, SinkWaiting
+from zimun_sync.errors import SinkBroken, SinkError, SinkHeld, SinkUnavailable
+from zimun_sync.events import (
+    BatchDelivered,
+    ConnectorFailed,
+    Emit,
+    SinkNoticed,
+    SinkParked,
+    SinkWaiting,
+)
 from zimun_sync.model import STREAMS, Stream
+from zimun_sync.pipeline.consent import inactive_hint, lacks_consent
 from zimun_sync.pipeline.isolate import ConnectorBug, Isolated, as_bug, write
-from zimun_sync.sinks import Batch, Sink, SinkContext, StoredChange, WriteResult
+from zimun_sync.pipeline.offering import fingerprint_of, retried, rows_at_once, version_of
+from zimun_sync.sinks import Batch, Sink, SinkContext, WriteResult
 from zimun_sync.store import Delivered, Lease, ParkKind, Place, Store
 
 #: Changes offered to a sink at once.
@@ -37,12 +45,14 @@ class Totals:
     applied: int = 0
     unchanged: int = 0
     rejected: int = 0
+    skipped: int = 0
 
     def add(self, result: WriteResult) -> None:
         """Count a batch."""
         self.applied += result.applied
         self.unchanged += result.unchanged
         self.rejected += len(result.rejected)
+        self.skipped += result.skipped
 
     def since(self, before: "Totals") -> "Totals":
         """What came on top of earlier totals."""
@@ -50,6 +60,7 @@ class Totals:
             self.applied - before.applied,
             self.unchanged - before.unchanged,
             self.rejected - before.rejected,
+            self.skipped - before.skipped,
         )
 
 
@@ -100,7 +111,7 @@ class Delivery:
             LeaseLost: another process took over this sink.
             StoreError: the state could not be read or written.
         """
-        self.parked = self.name in self.store.deliveries.parked()
+        self.parked = self._has_to_wait()
         if self.parked:
             self._let_go()  # whoever has to mend it may need what it holds
             return Progress.PARKED
@@ -108,8 +119,8 @@ class Delivery:
             delivered = self._deliver_round(more=more)
         except SinkUnavailable as error:
             return self._wait(error)
-        except SinkBroken as error:
-            return self._park(ParkKind.BROKEN, error.message, error.hint)
+        except (SinkBroken, SinkHeld) as error:
+            return self._park_for(error)
         except ConnectorBug as bug:
             return self._count_bug(bug)
         if delivered:
@@ -137,6 +148,19 @@ class Delivery:
         """Park a sink that could not even be closed."""
         self._park(ParkKind.BROKEN, error.message, error.hint)
 
+    def _has_to_wait(self) -> bool:
+        """Whether a person has to act first: it is parked, or was never activated."""
+        parked = self.store.deliveries.parked().get(self.name)
+        lacking = lacks_consent(self.store, self.name, self.sink)
+        if lacking is not None:
+            if parked is None:
+                self._park(ParkKind.INACTIVE, lacking, inactive_hint(self.name))
+            return True
+        if parked is not None and parked.kind is ParkKind.INACTIVE:
+            self.store.deliveries.unpark(self.name)
+            return False
+        return parked is not None
+
     def _deliver_round(self, *, more: bool) -> bool:
         self.behind = delivered = False
         for source, streams in self.sources.items():
@@ -149,41 +173,36 @@ class Delivery:
 
     def _deliver_one(self, source: str, stream: Stream, *, more: bool) -> bool:
         place = Place(self.name, source, stream.name)
-        fingerprint = fingerprint_of(stream)
+        fingerprint = fingerprint_of(stream, version_of(self.sink))
         offset = self.store.deliveries.offset(place, fingerprint)
-        stored = self.store.feed.changes(source, stream.name, offset, BATCH_ROWS)
-        retried = [] if stored else self._retried(place, offset)
-        if not stored and not retried:
+        most = rows_at_once(self.sink, BATCH_ROWS)
+        stored = self.store.feed.changes(source, stream.name, offset, most)
+        again = [] if stored else retried(self.store, place, offset)[:most]
+        if not stored and not again:
             return False
         self.store.feed.make_durable(source)
-        full = len(stored) == BATCH_ROWS
+        full = max(len(stored), len(again)) == most
         self.behind |= full
-        batch = Batch(source, stream, stored or retried, more=more or full)
+        batch = Batch(source, stream, stored or again, more=more or full, asked=not stored)
         result = self._write(batch)
         self._record(place, fingerprint, batch, result, offset)
         return True
 
-    def _retried(self, place: Place, offset: int) -> list[StoredChange]:
-        """Present states of rejected records that someone asked to offer again."""
-        entries = self.store.quarantine.retrying(place.source, place.stream, place.sink)
-        keys = {entry.key for entry in entries}
-        if not keys:
-            return []
-        present = self.store.feed.present(place.source, place.stream, keys)
-        return [change for change in present if change.seq <= offset]
-
     def _write(self, batch: Batch) -> WriteResult:
         self._open()
-        if self._bugs < TRIES:
-            return write(self.sink, batch)
-        return Isolated(self.sink, self._reopen).write(batch)
+        try:
+            if self._bugs < TRIES:
+                return write(self.sink, batch)
+            return Isolated(self.sink, self._reopen).write(batch)
+        finally:
+            self._tell_notices()
 
     def _open(self) -> None:
         if self._is_open:
             return
         try:
             self.sink.open(self.context())
-        except (SinkUnavailable, SinkBroken):
+        except SinkError:
             raise
         except Exception as error:
             raise as_bug(error) from error
@@ -224,6 +243,7 @@ class Delivery:
                 result.unchanged,
                 len(rejected),
                 lag,
+                result.skipped,
             )
         )
         if len(rejected) >= PARK_LEAST and len(rejected) > PARK_SHARE * len(batch):
@@ -258,6 +278,17 @@ class Delivery:
             )
         return self._wait(SinkUnavailable(f"The connector failed: {bug}."))
 
+    def _park_for(self, error: SinkBroken | SinkHeld) -> Progress:
+        if isinstance(error, SinkBroken):
+            return self._park(ParkKind.BROKEN, error.message, error.hint)
+        hint = error.hint or f"If that is right: `zimun-sync resume {self.name}`."
+        return self._park(ParkKind.HELD, error.message, hint)
+
+    def _tell_notices(self) -> None:
+        """Tell what the sink noticed for the first time."""
+        for notice in self.store.notices.untold(self.name):
+            self.emit(SinkNoticed(self.name, notice.code, notice.subject, notice.message))
+
     def _park(self, kind: ParkKind, reason: str, hint: str) -> Progress:
         self._let_go()
         self.parked = True
@@ -265,15 +296,3 @@ class Delivery:
         self.store.deliveries.park(self.name, kind, reason, hint)
         self.emit(SinkParked(self.name, reason, hint))
         return Progress.PARKED
-
-
-def fingerprint_of(stream: Stream) -> str:
-    """Changes when sinks must be given everything anew because columns differ."""
-    columns = ",".join(f"{column.name}:{column.type}" for column in stream.columns)
-    return blake2b(columns.encode(), digest_size=16).hexdigest()
-
-
-def streams_in_order(names: Iterable[str]) -> list[str]:
-    """Stream names in the order they are pulled and delivered."""
-    chosen = set(names)
-    return [name for name in STREAMS if name in chosen]

@@ -29,6 +29,7 @@ def write(sink: Sink, batch: Batch) -> WriteResult:
     Raises:
         SinkUnavailable: the same batch again later.
         SinkBroken: a person has to act.
+        SinkHeld: a person has to agree first.
         ConnectorBug: anything else.
     """
     try:
@@ -48,7 +49,7 @@ def as_bug(error: Exception) -> ConnectorBug:
 
 
 def _check(result: WriteResult, batch: Batch) -> None:
-    accounted = result.applied + result.unchanged + len(result.rejected)
+    accounted = result.applied + result.unchanged + len(result.rejected) + result.skipped
     keys = {change.key for change in batch.stored}
     foreign = {rejection.key for rejection in result.rejected} - keys
     if accounted != len(batch) or foreign:
@@ -77,6 +78,7 @@ class Isolated:
         Raises:
             SinkUnavailable: the same batch again later.
             SinkBroken: a person has to act.
+            SinkHeld: a person has to agree first.
         """
         try:
             return write(self.sink, batch)
@@ -92,4 +94,5 @@ class Isolated:
             first.applied + second.applied,
             first.unchanged + second.unchanged,
             first.rejected + second.rejected,
+            first.skipped + second.skipped,
         )

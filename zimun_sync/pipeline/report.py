@@ -1,11 +1,12 @@
 """What a sync came to, for people, for `--json` and for the exit code."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from zimun_sync.model import STREAMS
-from zimun_sync.pipeline.deliver import Delivery, Totals, fingerprint_of
+from zimun_sync.pipeline.deliver import Delivery, Totals
+from zimun_sync.pipeline.offering import fingerprint_of, version_of
 from zimun_sync.store import Lag, Place, Run, RunStatus, Store
 
 
@@ -17,6 +18,7 @@ class SinkReport:
         applied: changes that altered it.
         unchanged: changes it held already.
         rejected: changes it refused; they are in quarantine.
+        skipped: changes that are none of its business.
         lag_changes: changes it has not taken yet.
         lag_seconds: age of the oldest of those.
         state: `current`, `behind` or `parked`.
@@ -27,6 +29,7 @@ class SinkReport:
     applied: int
     unchanged: int
     rejected: int
+    skipped: int
     lag_changes: int
     lag_seconds: float
     state: str
@@ -96,6 +99,7 @@ def _sink_json(sink: SinkReport) -> dict[str, Any]:
         "applied": sink.applied,
         "unchanged": sink.unchanged,
         "rejected": sink.rejected,
+        "skipped": sink.skipped,
         "lag": {"changes": sink.lag_changes, "seconds": sink.lag_seconds},
         "state": sink.state,
         "reason": sink.reason or None,
@@ -103,24 +107,18 @@ def _sink_json(sink: SinkReport) -> dict[str, Any]:
     }
 
 
-def lag_of(
-    store: Store,
-    sink: str,
-    streams: Mapping[str, Sequence[str]],
-    upto: Mapping[str, int] | None = None,
-) -> Lag:
+def lag_of(store: Store, delivery: Delivery, upto: Mapping[str, int] | None = None) -> Lag:
     """How far a sink is behind the feed, over all streams of all sources.
 
     Args:
         store: the feed and the offsets.
-        sink: the sink's name.
-        streams: stream names by source.
+        delivery: the sink's.
         upto: the last sequence that counts, by source; by default all do.
     """
     heads = upto or {}
     lags = [
-        store.feed.lag(source, name, _offset(store, sink, source, name), heads.get(source))
-        for source, names in streams.items()
+        store.feed.lag(source, name, _offset(store, delivery, source, name), heads.get(source))
+        for source, names in delivery.sources.items()
         for name in names
     ]
     oldest = [lag.oldest for lag in lags if lag.oldest is not None]
@@ -142,7 +140,7 @@ def sink_report(
         upto: the last sequence of that work, by source; by default everything counts.
     """
     totals = delivery.totals.since(before or Totals())
-    lag = lag_of(store, delivery.name, delivery.sources, upto)
+    lag = lag_of(store, delivery, upto)
     parked = store.deliveries.parked().get(delivery.name)
     seconds = 0.0 if lag.oldest is None else max(store.now() - lag.oldest, 0) / 1e6
     state = "behind" if lag.changes else "current"
@@ -150,6 +148,7 @@ def sink_report(
         applied=totals.applied,
         unchanged=totals.unchanged,
         rejected=totals.rejected,
+        skipped=totals.skipped,
         lag_changes=lag.changes,
         lag_seconds=round(seconds, 3),
         state="parked" if parked else state,
@@ -158,5 +157,6 @@ def sink_report(
     )
 
 
-def _offset(store: Store, sink: str, source: str, stream: str) -> int:
-    return store.deliveries.offset(Place(sink, source, stream), fingerprint_of(STREAMS[stream]))
+def _offset(store: Store, delivery: Delivery, source: str, stream: str) -> int:
+    fingerprint = fingerprint_of(STREAMS[stream], version_of(delivery.sink))
+    return store.deliveries.offset(Place(delivery.name, source, stream), fingerprint)

@@ -9,6 +9,7 @@ from zimun_sync.status.snapshot import (
     StreamStatus,
     duration,
     iso,
+    notice_json,
     run_json,
 )
 from zimun_sync.status.status import Status, status_of, tell_changes
@@ -30,6 +31,7 @@ __all__ = [
     "iso",
     "next_after",
     "next_runs",
+    "notice_json",
     "run_json",
     "status_of",
     "take",

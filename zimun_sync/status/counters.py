@@ -26,7 +26,11 @@ COUNTERS: Final[tuple[tuple[str, tuple[str, ...], str], ...]] = (
     ("disputes", _STREAM, "Records asked for by id because a listing contradicted the state."),
     ("request_retries", _SOURCE, "Requests to the API that were tried again."),
     ("batches", _SINK, "Batches that a sink took."),
-    ("changes_delivered", (*_SINK, "status"), "Changes given: applied, unchanged, rejected."),
+    (
+        "changes_delivered",
+        (*_SINK, "status"),
+        "Changes: applied, unchanged, rejected or skipped.",
+    ),
     ("sink_waits", _SINK, "Times a sink was not available."),
     ("sink_parks", _SINK, "Times a sink was parked."),
     ("connector_failures", _SINK, "Times a connector raised what its contract does not know."),
@@ -144,6 +148,7 @@ class Counters:
                 self._add(event.applied, "changes_delivered", event.sink, "applied")
                 self._add(event.unchanged, "changes_delivered", event.sink, "unchanged")
                 self._add(event.rejected, "changes_delivered", event.sink, "rejected")
+                self._add(event.skipped, "changes_delivered", event.sink, "skipped")
             case ev.SinkWaiting():
                 self._add(1, "sink_waits", event.sink)
             case ev.SinkParked():

@@ -35,6 +35,7 @@ GAUGES: Final[tuple[tuple[str, tuple[str, ...], str], ...]] = (
     ("sink_lag_changes", ("sink",), "Changes that a sink has not taken."),
     ("sink_lag_seconds", ("sink",), "Age of the oldest of those; 0 without any."),
     ("sink_parked", ("sink",), "1 while a sink gets nothing until someone acts."),
+    ("sink_notices", ("sink",), "What a sink met that a person may want to mend."),
     ("quarantine_entries", ("source", "sink"), "Records that wait in quarantine."),
     ("next_pull_timestamp_seconds", (), "When the schedule pulls next, but for its jitter."),
     ("state_size_bytes", (), "Size of the state with its log."),
@@ -113,6 +114,7 @@ def _of_sinks(snapshot: Snapshot) -> _Samples:
         yield "sink_lag_changes", (name,), sink.lag_changes
         yield "sink_lag_seconds", (name,), snapshot.age(sink.lag_since) or 0
         yield "sink_parked", (name,), sink.parked is not None
+        yield "sink_notices", (name,), len(sink.notices)
     for each in snapshot.quarantine:
         yield "quarantine_entries", (each.source, each.sink), each.entries
 

@@ -10,6 +10,7 @@ from zimun_sync.store import (
     Backlog,
     GivenUp,
     Holder,
+    Notice,
     Parked,
     ParkKind,
     QuarantineCount,
@@ -75,12 +76,14 @@ class SinkStatus:
         lag_changes: changes it has not taken yet.
         lag_since: when the oldest of those was stored.
         parked: why it gets nothing until someone acts.
+        notices: what it met that a person may want to mend.
     """
 
     type: str
     lag_changes: int
     lag_since: int | None
     parked: Parked | None
+    notices: tuple[Notice, ...] = ()
 
     @property
     def state(self) -> str:
@@ -187,6 +190,7 @@ class Snapshot:
             "reason": None if parked is None else parked.reason,
             "hint": None if parked is None else parked.hint,
             "since": iso(None if parked is None else parked.since),
+            "notices": [notice_json(each) for each in sink.notices],
         }
 
     def _daemon(self) -> dict[str, Any]:
@@ -205,6 +209,18 @@ class Snapshot:
             "next_pull": self.schedule.next_pull.isoformat(),
             "next_reconcile": None if reconcile is None else reconcile.isoformat(),
         }
+
+
+def notice_json(notice: Notice) -> dict[str, Any]:
+    """A sink's notice for programs."""
+    return {
+        "code": notice.code,
+        "subject": notice.subject,
+        "message": notice.message,
+        "count": notice.count,
+        "first_at": iso(notice.first_at),
+        "last_at": iso(notice.last_at),
+    }
 
 
 def run_json(run: Run) -> dict[str, Any]:

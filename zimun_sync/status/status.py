@@ -46,9 +46,10 @@ def status_of(
     *,
     count: Count | None = None,
     skews: Mapping[str, float] | None = None,
+    versions: Mapping[str, str] | None = None,
 ) -> Status:
     """How things stand now; arguments and errors as for `take`."""
-    snapshot = take(store, config, count=count, skews=skews)
+    snapshot = take(store, config, count=count, skews=skews, versions=versions)
     return Status(snapshot, tuple(troubles(snapshot, config.alerts)))
 
 

@@ -6,10 +6,10 @@ from typing import Final, NamedTuple
 
 from zimun_sync.config import Config
 from zimun_sync.model import STREAMS, from_micros
-from zimun_sync.pipeline.deliver import fingerprint_of
+from zimun_sync.pipeline.offering import fingerprint_of
 from zimun_sync.status.schedule import next_runs
 from zimun_sync.status.snapshot import SinkStatus, Snapshot, SourceStatus, StreamStatus
-from zimun_sync.store import SOURCE_SIDE, Backlog, Parked, Place, Run, RunStatus, Store
+from zimun_sync.store import SOURCE_SIDE, Backlog, Lag, Place, Run, RunStatus, Store
 
 #: The lease that a daemon holds for as long as it serves a state.
 DAEMON_LEASE: Final = "daemon"
@@ -66,6 +66,7 @@ def take(
     *,
     count: Count | None = None,
     skews: Mapping[str, float] | None = None,
+    versions: Mapping[str, str] | None = None,
 ) -> Snapshot:
     """How everything stands now.
 
@@ -74,19 +75,19 @@ def take(
         config: names what is looked at; the state may know of more.
         count: counts a stream's records; by default the state is asked each time.
         skews: by source, how many seconds its clock is ahead of ours.
+        versions: by sink, what stands for its own settings; see `version_of`.
 
     Raises:
         StoreError: the state could not be read.
     """
     now = store.now()
     sources = _Sources(store, count or store.feed.count, skews or {})
-    parked = store.deliveries.parked()
     sides = {SOURCE_SIDE, *config.sinks}
     hooks = store.overview.given_up(HOOK_SECONDS)
     return Snapshot(
         taken_at=now,
         sources=sources.statuses(config),
-        sinks={name: _sink(store, config, name, parked.get(name)) for name in config.sinks},
+        sinks=_Sinks(store, versions or {}).statuses(config),
         quarantine=tuple(
             each
             for each in store.overview.quarantined()
@@ -142,19 +143,33 @@ def _finished(run: Run | None) -> int | None:
     return None if run is None else run.finished_at
 
 
-def _sink(store: Store, config: Config, name: str, parked: Parked | None) -> SinkStatus:
-    lags = [
-        store.overview.lag(source, stream, _offset(store, name, source, stream))
-        for source, settings in config.sources.items()
-        for stream in settings.streams
-    ]
-    return SinkStatus(
-        type=config.sinks[name].connector.name,
-        lag_changes=sum(lag.changes for lag in lags),
-        lag_since=min((lag.oldest for lag in lags if lag.oldest is not None), default=None),
-        parked=parked,
-    )
+class _Sinks:
+    """Reads sinks, with what is read once for all of them."""
 
+    def __init__(self, store: Store, versions: Mapping[str, str]) -> None:
+        self._store = store
+        self._versions = versions
+        self._parked = store.deliveries.parked()
 
-def _offset(store: Store, sink: str, source: str, stream: str) -> int:
-    return store.deliveries.offset(Place(sink, source, stream), fingerprint_of(STREAMS[stream]))
+    def statuses(self, config: Config) -> dict[str, SinkStatus]:
+        return {name: self._sink(config, name) for name in config.sinks}
+
+    def _sink(self, config: Config, name: str) -> SinkStatus:
+        lags = [
+            self._lag(Place(name, source, stream))
+            for source, settings in config.sources.items()
+            for stream in settings.streams
+        ]
+        return SinkStatus(
+            type=config.sinks[name].connector.name,
+            lag_changes=sum(lag.changes for lag in lags),
+            lag_since=min((lag.oldest for lag in lags if lag.oldest is not None), default=None),
+            parked=self._parked.get(name),
+            notices=tuple(self._store.notices.of(name)),
+        )
+
+    def _lag(self, place: Place) -> Lag:
+        version = self._versions.get(place.sink, "")
+        fingerprint = fingerprint_of(STREAMS[place.stream], version)
+        offset = self._store.deliveries.offset(place, fingerprint)
+        return self._store.overview.lag(place.source, place.stream, offset)

@@ -7,7 +7,7 @@ from typing import Final
 
 from zimun_sync.config.serving import AlertSettings
 from zimun_sync.status.snapshot import SinkStatus, Snapshot, SourceStatus, StreamStatus
-from zimun_sync.store import SOURCE_SIDE, QuarantineCount, Run, RunStatus
+from zimun_sync.store import SOURCE_SIDE, Notice, QuarantineCount, Run, RunStatus
 
 #: Webhook events that wait longer than this are a backlog.
 BACKLOG_SECONDS: Final = 300.0
@@ -168,6 +168,16 @@ def _of_sink(
         waiting = counted(sink.lag_changes, "change")
         said = f"{waiting} not taken yet, the oldest for {behind / 60:.0f} min."
         yield Trouble(subject, said, "The log tells what it waits for; it catches up by itself.")
+    if sink.notices:
+        yield _noticed(name, sink.notices)
+
+
+def _noticed(name: str, notices: Sequence[Notice]) -> Trouble:
+    """One for all: a sink may notice hundreds."""
+    newest = max(notices, key=lambda each: each.last_at)
+    others = f" (and {len(notices) - 1} more)" if len(notices) > 1 else ""
+    hint = f"`zimun-sync sinks show {name}` lists them."
+    return Trouble(f"notices {name}", f"{newest.message}{others}", hint, Severity.NOTICE)
 
 
 def _of_surroundings(snapshot: Snapshot, alerts: AlertSettings) -> Iterator[Trouble]:

@@ -5,8 +5,10 @@ from zimun_sync.store.feed import Lag
 from zimun_sync.store.hook_calls import HookCall, Needs, NewCall
 from zimun_sync.store.inbox import WEBHOOK, Received, RulesChanged, Thin, Understood, WaitingEvent
 from zimun_sync.store.leases import LEASE_SECONDS, Holder, Lease
+from zimun_sync.store.memory import SinkMemory
 from zimun_sync.store.merging import Origin
 from zimun_sync.store.missing import Brake, Missed, MissingState
+from zimun_sync.store.notices import Notice
 from zimun_sync.store.overview import Backlog, GivenUp, QuarantineCount, Room
 from zimun_sync.store.pages import PageOutcome, PageRecords
 from zimun_sync.store.quarantine import SOURCE_SIDE, Entry
@@ -35,6 +37,7 @@ __all__ = [
     "MissingState",
     "Needs",
     "NewCall",
+    "Notice",
     "Origin",
     "PageOutcome",
     "PageRecords",
@@ -48,6 +51,7 @@ __all__ = [
     "RulesChanged",
     "Run",
     "RunStatus",
+    "SinkMemory",
     "Store",
     "Thin",
     "Turns",

@@ -152,7 +152,9 @@ class Database:
 
     def list_of(self, values: Sequence[str]) -> list[str] | str:
         """Many values as the one parameter that `among` takes."""
-        return msgspec.json.encode(values).decode() if self.is_sqlite else list(values)
+        if self.is_sqlite:
+            return msgspec.json.encode(values).decode()
+        return [value for value in values if "\0" not in value]  # it refuses what it cannot hold
 
     def write_ahead(self) -> None:
         """Let readers and a writer work at the same time; SQLite keeps this in the file.

@@ -26,13 +26,15 @@ class Place:
 
 
 class ParkKind(StrEnum):
-    """Why a sink is parked. A sync tries a broken one again; the others wait for `resume`."""
+    """Why a sink is parked. A sync tries a broken one again; the others wait for a person."""
 
     BROKEN = "broken"  #: it said that a person has to act
     REJECTIONS = "rejections"  #: it refused too large a share of a batch
     PAUSED = "paused"  #: a person wants it so
     BUG = "bug"  #: its connector failed in a way the contract does not allow
     RESTORED = "restored"  #: the state was restored; the sink may be ahead of it
+    HELD = "held"  #: it would go on, but wants a person's go-ahead
+    INACTIVE = "inactive"  #: nobody has activated it yet
 
 
 @dataclass(frozen=True, slots=True)

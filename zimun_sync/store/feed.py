@@ -1,6 +1,6 @@
 """The change feed as sinks read it, and what a source's streams hold."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,16 +82,11 @@ class Feed:
 
     def present(self, source: str, stream: str, keys: Collection[str]) -> list[StoredChange]:
         """The current state of these records, in sequence order."""
-        with self._database.read() as connection:
-            query = (
-                sa.select(*_COLUMNS)
-                .where(
-                    self._of(connection, source, stream),
-                    self._database.among(records.c.key, self._database.list_of(sorted(keys))),
-                )
-                .order_by(records.c.seq)
-            )
-            return [_change(row) for row in connection.execute(query).all()]
+        return [_change(row) for row in self._rows(source, stream, keys)]
+
+    def last_known(self, source: str, stream: str, keys: Collection[str]) -> list[StoredChange]:
+        """As `present`, but with the last content of records that are deleted."""
+        return [_last_content(row) for row in self._rows(source, stream, keys)]
 
     def raws(self, source: str, stream: str, keys: Collection[str]) -> dict[str, bytes]:
         """These records as the source gave them last; empty for those that are deleted."""
@@ -134,12 +129,28 @@ class Feed:
             total: int = connection.execute(everything).scalar_one()
             return total - int(connection.execute(deleted).scalar_one())
 
+    def _rows(self, source: str, stream: str, keys: Collection[str]) -> Sequence[Any]:
+        with self._database.read() as connection:
+            query = (
+                sa.select(*_COLUMNS)
+                .where(
+                    self._of(connection, source, stream),
+                    self._database.among(records.c.key, self._database.list_of(sorted(keys))),
+                )
+                .order_by(records.c.seq)
+            )
+            return connection.execute(query).all()
+
     def _of(self, connection: Connection, source: str, stream: str) -> sa.ColumnElement[bool]:
         return records.c.listing == self._listings.number(connection, source, stream)
 
 
 def _change(row: Any) -> StoredChange:
-    seq, key, deleted, packed, row_hash, run_id, observed_at = row
-    if deleted:
-        return StoredChange(seq, key, None, "", run_id, observed_at)
+    if row.deleted:
+        return StoredChange(row.seq, row.key, None, "", row.run_id, row.observed_at)
+    return _last_content(row)
+
+
+def _last_content(row: Any) -> StoredChange:
+    seq, key, _, packed, row_hash, run_id, observed_at = row
     return StoredChange(seq, key, unpack_row(packed), row_hash.hex(), run_id, observed_at)

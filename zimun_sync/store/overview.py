@@ -13,7 +13,7 @@ from zimun_sync.store.database import Database
 from zimun_sync.store.feed import Lag
 from zimun_sync.store.listings import Listings
 from zimun_sync.store.runs import Run, RunStatus
-from zimun_sync.store.schema import hook_calls, inbox, quarantine, records, runs
+from zimun_sync.store.schema import hook_calls, inbox, quarantine, records, remote_ids, runs
 
 #: A hook's call with this status was given up.
 GIVEN_UP: Final = "failed"
@@ -162,6 +162,19 @@ class Overview:
         with self._database.read() as connection:
             rows = connection.execute(query).all()
         return [GivenUp(row.hook, row.error or "", row.due_at) for row in rows]
+
+    def remembered(self, sink: str) -> dict[str, dict[str, int]]:
+        """How many remote objects a sink remembers, by kind and by `IdState`."""
+        query = (
+            sa.select(remote_ids.c.kind, remote_ids.c.state, sa.func.count())
+            .where(remote_ids.c.sink == sink)
+            .group_by(remote_ids.c.kind, remote_ids.c.state)
+        )
+        found: dict[str, dict[str, int]] = {}
+        with self._database.read() as connection:
+            for kind, state, count in connection.execute(query):
+                found.setdefault(kind, {})[state] = count
+        return found
 
     def room(self) -> Room:
         """What the state takes and what is left on its disk."""

@@ -12,6 +12,7 @@ from sqlalchemy.engine import URL, Connection
 
 from zimun_sync.errors import ConfigError, LeaseHeld, StateUnreadable, StoreError
 from zimun_sync.model import from_micros
+from zimun_sync.store.activations import start_over
 from zimun_sync.store.backups import sqlite_file
 from zimun_sync.store.clock import Clock, micros, utc_now
 from zimun_sync.store.copying import copied, opened
@@ -21,7 +22,15 @@ from zimun_sync.store.facts import Facts, facts_in, held
 from zimun_sync.store.filesystems import refuse_network_disk
 from zimun_sync.store.revisions import refuse_newer
 from zimun_sync.store.runs import RESUME_WITHIN_SECONDS, RunStatus
-from zimun_sync.store.schema import hook_calls, leases, offsets, requests, runs, sinks
+from zimun_sync.store.schema import (
+    hook_calls,
+    leases,
+    offsets,
+    remote_accounts,
+    requests,
+    runs,
+    sinks,
+)
 from zimun_sync.store.trouble import explain
 
 #: How long a program that has the present state open is waited for.
@@ -29,6 +38,14 @@ BUSY_SECONDS: Final = 5.0
 
 #: What commands asked of the daemon and what hooks were to tell: over by now.
 _OVER: Final = (requests, hook_calls)
+
+_HINT: Final = (
+    "`zimun-sync adopt {name}` compares the two and delivers anew; "
+    "`zimun-sync resume {name}` delivers on from where the backup stood."
+)
+_REMOTE_HINT: Final = (
+    "`zimun-sync sinks activate {name}` shows what it would write, and lets it go on."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,15 +183,16 @@ def _make_safe(draft: Path, facts: Facts, now: int) -> tuple[tuple[str, ...], in
 
 
 def _park(database: Database, connection: Connection, facts: Facts, now: int) -> tuple[str, ...]:
-    names = tuple(connection.execute(sa.select(offsets.c.sink).distinct()).scalars())
+    has_remotes = sa.inspect(connection).has_table(remote_accounts.name)
+    remotes = set(start_over(connection) if has_remotes else ())
+    names = remotes.union(connection.execute(sa.select(offsets.c.sink).distinct()).scalars())
     made = from_micros(facts.as_of).strftime("%Y-%m-%d %H:%M:%S UTC")
     for name in names:
         values: dict[str, Any] = {
             "kind": ParkKind.RESTORED,
             "reason": f"The state was restored from a backup of {made}; this sink may hold newer "
             "changes.",
-            "hint": f"`zimun-sync adopt {name}` compares the two and delivers anew; "
-            f"`zimun-sync resume {name}` delivers on from where the backup stood.",
+            "hint": (_REMOTE_HINT if name in remotes else _HINT).format(name=name),
             "since": now,
         }
         insert = database.upsert(sinks).values(name=name, **values)

@@ -15,6 +15,8 @@ from zimun_sync.store.schema import (
     inbox,
     missing,
     quarantine,
+    remote_calls,
+    remote_creates,
     requests,
     runs,
     seen,
@@ -22,7 +24,7 @@ from zimun_sync.store.schema import (
 
 #: Rows removed in one transaction: a webhook's commit waits for no more than these.
 BATCH_ROWS: Final = 1_000
-#: How long answered requests and calls of hooks are kept.
+#: How long answered requests, calls of hooks, and counts of remote sinks are kept.
 CALLS_DAYS: Final = 30
 _DAY: Final = 86_400 * 1_000_000
 #: A run with one of these is not over.
@@ -55,6 +57,8 @@ class Cleaned:
     requests: int
     hook_calls: int
     seen: int
+    remote_creates: int
+    remote_calls: int
 
 
 class Retention:
@@ -93,6 +97,8 @@ class Retention:
             requests=remove(requests, self._before(requests.c.finished_at, CALLS_DAYS)),
             hook_calls=remove(hook_calls, self._before(hook_calls.c.created_at, CALLS_DAYS)),
             seen=remove(seen, seen.c.run_id.not_in(sa.select(runs.c.run_id))),
+            remote_creates=remove(remote_creates, self._counted()),
+            remote_calls=remove(remote_calls, self._before(remote_calls.c.updated_at, CALLS_DAYS)),
         )
 
     def _remove(
@@ -138,6 +144,11 @@ class Retention:
     def _closed(self, days: int | None) -> Condition | None:
         old = self._before(quarantine.c.last_at, days)
         return None if old is None else sa.and_(old, _one_of(quarantine.c.status, _SETTLED))
+
+    def _counted(self) -> Condition | None:
+        """A run that is held has to be found by `resume`, however late."""
+        old = self._before(remote_creates.c.updated_at, CALLS_DAYS)
+        return None if old is None else sa.and_(old, remote_creates.c.held.is_(False))
 
     def _finished(self, days: int | None) -> Condition | None:
         old = self._before(runs.c.finished_at, days)

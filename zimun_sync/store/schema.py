@@ -296,3 +296,85 @@ troubles = Table(
     Column("reason", Words, nullable=False),
     Column("since", BigInteger, nullable=False),
 )
+
+#: One row a remote sink: whose system it writes to, and a person's consent to write there.
+#: `starts_from`: appointments that start earlier are left out; null for all. `allowance`: creates
+#: that were agreed to and not made yet.
+remote_accounts = Table(
+    "remote_accounts",
+    metadata,
+    Column("sink", String, primary_key=True),
+    Column("account", String),
+    Column("activated_at", BigInteger),
+    Column("starts_from", BigInteger),
+    Column("allowance", BigInteger, nullable=False),
+)
+
+#: What a sink knows of each remote object, by our key. `sent` and `person` are MessagePack.
+#: A contact's key is a person key in clear, and so is `contact`: forgetting a person has to
+#: reach them here as in `remote_persons`.
+remote_ids = Table(
+    "remote_ids",
+    metadata,
+    Column("sink", String, primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("state", String, nullable=False),
+    Column("remote_id", String),
+    Column("version", String),
+    Column("sent", LargeBinary, nullable=False),
+    Column("token", String, nullable=False),
+    Column("contact", String),
+    Column("linked_to", String),
+    Column("person", LargeBinary, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Index("remote_ids_remote", "sink", "kind", "remote_id"),
+)
+
+#: The contact of each person key. Keys are personal data: e-mail addresses and phone numbers in
+#: clear, so that a contact is found again. Forgetting a person has to remove them.
+remote_persons = Table(
+    "remote_persons",
+    metadata,
+    Column("sink", String, primary_key=True),
+    Column("person", String, primary_key=True),
+    Column("contact_key", String, nullable=False),
+)
+
+#: Creates of each run in each remote sink, beyond what was agreed to; of webhooks, of each UTC
+#: day. `held`: they exceeded the limit and wait for a person; `approved`: a person let them.
+remote_creates = Table(
+    "remote_creates",
+    metadata,
+    Column("sink", String, primary_key=True),
+    Column("run_id", String, primary_key=True),
+    Column("creates", BigInteger, nullable=False),
+    Column("approved", Boolean, nullable=False),
+    Column("held", Boolean, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+
+#: Calls that each remote sink made on a UTC day (ISO 8601).
+remote_calls = Table(
+    "remote_calls",
+    metadata,
+    Column("sink", String, primary_key=True),
+    Column("day", String, primary_key=True),
+    Column("calls", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+
+#: What a sink noticed that a person may want to mend, one row a subject. `told`: it was told
+#: to those who listen to events.
+sink_notices = Table(
+    "sink_notices",
+    metadata,
+    Column("sink", String, primary_key=True),
+    Column("code", String, primary_key=True),
+    Column("subject", Words, primary_key=True),
+    Column("message", Words, nullable=False),
+    Column("told", Boolean, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("first_at", BigInteger, nullable=False),
+    Column("last_at", BigInteger, nullable=False),
+)

@@ -8,16 +8,20 @@ from typing import Self
 import sqlalchemy as sa
 
 from zimun_sync.model import STREAMS
+from zimun_sync.store.activations import Activations
 from zimun_sync.store.clock import Clock, micros, utc_now
 from zimun_sync.store.database import BUSY_SECONDS, Database, parse_url
 from zimun_sync.store.deliveries import Deliveries
 from zimun_sync.store.feed import Feed
 from zimun_sync.store.hook_calls import HookCalls
 from zimun_sync.store.inbox import Inbox
-from zimun_sync.store.leases import Leases
+from zimun_sync.store.leases import Lease, Leases
 from zimun_sync.store.listings import Listings
+from zimun_sync.store.lookup import StoreLookup
+from zimun_sync.store.memory import SinkMemory
 from zimun_sync.store.merging import Merger
 from zimun_sync.store.missing import Missing
+from zimun_sync.store.notices import Notices
 from zimun_sync.store.opening import open_database, store_id
 from zimun_sync.store.overview import Overview
 from zimun_sync.store.pages import Pages
@@ -59,7 +63,10 @@ class Store:
         self.missing = Missing(database, listings, merger, clock)
         self.feed = Feed(database, listings)
         self.versions = Versions(database, listings)
+        self.lookup = StoreLookup(self.feed)
         self.deliveries = Deliveries(database, clock)
+        self.activations = Activations(database, clock)
+        self.notices = Notices(database)
         self.quarantine = Quarantine(database)
         self.requests = Requests(database, clock)
         self.slots = Slots(database, clock)
@@ -90,6 +97,15 @@ class Store:
             StoreError: not reachable or not writable.
         """
         return cls(open_database(parse_url(url, folder), clock, busy_seconds), clock)
+
+    def memory(self, sink: str, lease: Lease | None = None) -> SinkMemory:
+        """What a sink remembers of its remote system.
+
+        Args:
+            sink: the sink's name.
+            lease: the sink's; without it the memory only reads, and a write is a mistake.
+        """
+        return SinkMemory(self._database, self._clock, sink, lease)
 
     def add_source(self, name: str) -> None:
         """Make the source known; nothing happens if it is."""

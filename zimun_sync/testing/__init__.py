@@ -8,8 +8,11 @@ Subclass `SinkContract` in a test file, give it a `harness`, and run pytest:
 
 The last test of the contract fails when a check did not run or compared nothing. The
 kit needs `pytest` and `hypothesis`; no other module of the package imports them.
-See `docs/connectors/write-a-connector.md`.
+See `docs/connectors/write-a-connector.md`; connectors to remote systems pass `RemoteContract`
+instead, see `docs/connectors/write-a-remote-connector.md`.
 """
+
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -27,7 +30,12 @@ from zimun_sync.testing.builders import (  # noqa: E402 - asserts are rewritten 
 from zimun_sync.testing.contract import SinkContract  # noqa: E402 - as above
 from zimun_sync.testing.harness import SinkHarness, Unusable  # noqa: E402 - as above
 
+if TYPE_CHECKING:
+    from zimun_sync.testing.remotes import RemoteContract, RemoteHarness
+
 __all__ = [
+    "RemoteContract",
+    "RemoteHarness",
     "SinkContract",
     "SinkHarness",
     "Unusable",
@@ -38,3 +46,12 @@ __all__ = [
     "sink_context",
     "upsert",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The kit for remote systems brings the whole engine: it is loaded when it is asked for."""
+    if name in {"RemoteContract", "RemoteHarness"}:
+        from zimun_sync.testing import remotes
+
+        return getattr(remotes, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,10 +3,12 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from zimun_sync.ids import Lookup, Memory
 from zimun_sync.model import APPOINTMENTS, ColumnType, Row, Stream, to_micros
 from zimun_sync.sinks import Batch, SinkContext, StoredChange
 
@@ -105,6 +107,8 @@ def sink_context(
     store_id: str = "store-1",
     heads: Mapping[str, int] | None = None,
     adopting: bool = False,
+    memory: Memory | None = None,
+    lookup: Lookup | None = None,
 ) -> SinkContext:
     """What the engine would give a sink on opening; the clock stands still at `NOW`.
 
@@ -112,6 +116,9 @@ def sink_context(
         store_id: identity of the store.
         heads: last sequence per source; by default far above any test's.
         adopting: whether the user asked to adopt the sink.
+        memory: for sinks that remember what they wrote; others do without.
+        lookup: for sinks that ask the store; others do without.
     """
     known = {"main": 10**9, "second": 10**9} if heads is None else heads
-    return SinkContext("under-test", store_id, known, lambda: NOW, adopting=adopting)
+    context = SinkContext("under-test", store_id, known, lambda: NOW, adopting=adopting)
+    return replace(context, memory=memory or context.memory, lookup=lookup or context.lookup)

@@ -65,7 +65,7 @@ class Rig:
     def write(self, sink: Sink, batch: Batch) -> WriteResult:
         """Write the batch, check that the counts add up, and expect its content from now on."""
         result = sink.write(batch)
-        total = result.applied + result.unchanged + len(result.rejected)
+        total = result.applied + result.unchanged + len(result.rejected) + result.skipped
         assert total == len(batch), f"{result} accounts for {total} of {len(batch)} changes"
         assert not result.rejected, f"the kit's records are all acceptable: {result.rejected}"
         self.expected.take(batch)

@@ -1,29 +1,20 @@
 """Signs in with OAuth2 client credentials (RFC 6749 §4.4) and shares one token among threads."""
 
-import base64
-import re
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from threading import Lock
-from typing import Final
-from urllib.parse import quote_plus, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
+from zimun_sync.network.body import BodyFault
+from zimun_sync.network.credentials import basic_credentials, fits_in_header, used_for
 from zimun_sync.zimun.answers import decode
-from zimun_sync.zimun.body import BodyFault
 from zimun_sync.zimun.exchange import Anonymous, Exchange
 from zimun_sync.zimun.outcome import Purpose
 from zimun_sync.zimun.settings import ClientSettings
 from zimun_sync.zimun.wire import Call, Reply
-
-#: A token is replaced when a tenth of its life is left, though never more than 30 s early.
-_EARLY_SHARE: Final = 0.1
-_EARLY_MOST: Final = 30.0
-
-#: What a bearer token may be made of, so that it fits in one header (RFC 6750 §2.1, leniently).
-_TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
 class _Answer(msgspec.Struct):
@@ -49,16 +40,6 @@ class Token:
 
     value: str
     lifetime: float | None
-
-
-def basic_credentials(client_id: str, client_secret: str) -> str:
-    """The Authorization header of a client.
-
-    Id and secret are form-encoded before they are joined (RFC 6749 §2.3.1), so that a colon or
-    a letter outside ASCII in either arrives intact.
-    """
-    pair = f"{quote_plus(client_id)}:{quote_plus(client_secret)}"
-    return "Basic " + base64.b64encode(pair.encode("ascii")).decode("ascii")
 
 
 def sign_in(exchange: Exchange, settings: ClientSettings) -> Token:
@@ -91,12 +72,9 @@ def _token(reply: Reply) -> Token:
     answer = decode(reply.body, reply.content_type, _DECODER)
     if answer.token_type.lower() != "bearer":
         raise BodyFault("its token is not a bearer token")
-    if not _TOKEN.fullmatch(answer.access_token):
+    if not fits_in_header(answer.access_token):
         raise BodyFault("its access_token cannot be put into a header")
-    life = answer.expires_in
-    if life is not None:
-        life -= min(_EARLY_MOST, life * _EARLY_SHARE)
-    return Token(answer.access_token, life)
+    return Token(answer.access_token, used_for(answer.expires_in))
 
 
 class SharedToken:

@@ -8,13 +8,13 @@ from typing import Self
 
 import httpx
 
+from zimun_sync.network.transport import DeadlineTransport
 from zimun_sync.zimun.auth import SharedToken, sign_in
 from zimun_sync.zimun.bookings import Bookings
 from zimun_sync.zimun.exchange import Exchange, Waiting
 from zimun_sync.zimun.listings import Listings
 from zimun_sync.zimun.settings import ClientSettings
 from zimun_sync.zimun.timing import Timing
-from zimun_sync.zimun.transport import DeadlineTransport
 from zimun_sync.zimun.webhooks import Webhooks
 
 

@@ -4,22 +4,18 @@ Nothing here waits, logs or talks to anyone, so every rule is a row of a table i
 """
 
 import math
-import re
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Final
 
 from zimun_sync.errors import SourceError
+from zimun_sync.network.headers import retry_after
 from zimun_sync.zimun import refusals
 from zimun_sync.zimun.outcome import Fault, Outcome, Purpose
-from zimun_sync.zimun.timing import http_date
 
 #: Backoff without orders from the server: full jitter below 0.5 s, doubled each time to 20 s.
 BACKOFF_FIRST: Final = 0.5
 BACKOFF_MOST: Final = 20.0
-
-#: A longer Retry-After is taken as this, a year: it only has to be far away.
-RETRY_AFTER_MOST: Final = 366 * 86_400.0
 
 _TOO_EARLY = 425
 _BEYOND = 600  # no HTTP status is as high
@@ -119,19 +115,8 @@ def decide(outcome: Outcome, attempt: Attempt, budget: Budget) -> Decision:
 
 
 def retry_after_seconds(outcome: Outcome) -> float | None:
-    """Seconds the server asks to wait from now; 0 for a time past, None where it asks nothing.
-
-    Dates are compared with the answer's own `Date`, so that clocks need not agree. What is
-    neither a number of seconds nor a date (RFC 9110 §10.2.3) counts as nothing.
-    """
-    value = (outcome.retry_after or "").strip()
-    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value):
-        return min(float(value), RETRY_AFTER_MOST)
-    until = http_date(value)
-    if until is None:
-        return None
-    now = http_date(outcome.date)
-    return min(max(0.0, until - (outcome.received if now is None else now)), RETRY_AFTER_MOST)
+    """Seconds the server asks to wait from now; 0 for a time past, None where it asks nothing."""
+    return retry_after(outcome.retry_after, date=outcome.date, received=outcome.received)
 
 
 def backoff(attempt: Attempt) -> float:

@@ -7,9 +7,9 @@ from typing import TypeVar
 import msgspec
 
 from zimun_sync.errors import MalformedAnswer
+from zimun_sync.network.body import BodyFault
 from zimun_sync.zimun.answers import decode
 from zimun_sync.zimun.api import Api, below, typed
-from zimun_sync.zimun.body import BodyFault
 from zimun_sync.zimun.models import (
     Appointment,
     Location,

@@ -6,8 +6,8 @@ from datetime import datetime
 import msgspec
 
 from zimun_sync.errors import PageTokenCycle
+from zimun_sync.network.body import BodyFault
 from zimun_sync.zimun.answers import decode
-from zimun_sync.zimun.body import BodyFault
 from zimun_sync.zimun.wire import Reply
 
 

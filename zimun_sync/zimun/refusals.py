@@ -1,6 +1,6 @@
 """The error for a failed attempt: what happened, at which call, and what to do next.
 
-Messages hold no query, no body and nothing a person entered; see `zimun_sync.zimun.answers`.
+Messages hold no query, no body and nothing a person entered; see `zimun_sync.network.remarks`.
 """
 
 import math

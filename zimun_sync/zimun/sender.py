@@ -1,18 +1,18 @@
 """One attempt at a call: send it, read the answer within its limits, say what came of it."""
 
-import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final, Generic, TypeVar
 
 import httpx
 
-from zimun_sync.zimun.answers import remark
-from zimun_sync.zimun.body import ACCEPT_ENCODING, BodyFault, BodyTooLarge, read_body
+from zimun_sync.network.body import ACCEPT_ENCODING, BodyFault, BodyTooLarge, read_body
+from zimun_sync.network.failures import is_untrusted
+from zimun_sync.network.remarks import remark
+from zimun_sync.network.transport import DEADLINE
 from zimun_sync.zimun.outcome import Fault, Outcome
 from zimun_sync.zimun.settings import ClientSettings
 from zimun_sync.zimun.timing import ServerClock, Timing
-from zimun_sync.zimun.transport import DEADLINE
 from zimun_sync.zimun.wire import Call, Reply
 
 T = TypeVar("T")
@@ -146,7 +146,10 @@ class Sender:
             if self._timing.monotonic() > until:
                 raise httpx.ReadTimeout("the request's deadline has passed")
 
-        return read_body(response, limit=limit, check=check)
+        try:
+            return read_body(response, limit=limit, check=check)
+        except BodyTooLarge as error:
+            raise BodyTooLarge(f"it is larger than max_response_bytes, {limit}") from error
 
     def _remark(self, call: Call, response: httpx.Response, start: _Start) -> str:
         """What an error answer says; its status counts even where its body is broken."""
@@ -178,14 +181,7 @@ def _malformed(outcome: Outcome, fault: BodyFault, cause: Exception | None = Non
 
 def _explained(error: httpx.TransportError) -> tuple[Fault, str]:
     text = str(error) or "the connection broke"
-    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error)):
+    if is_untrusted(error):
         return Fault.UNTRUSTED, text
     unreachable = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError)
     return (Fault.UNREACHABLE if unreachable else Fault.BROKEN), text
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    cause: BaseException | None = error
-    while cause is not None:
-        yield cause
-        cause = cause.__cause__ or cause.__context__

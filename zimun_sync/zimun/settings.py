@@ -4,7 +4,6 @@ The Zimun API documents little and may move again. Whatever is assumed of it is 
 with the assumption as the default, so that a change of the API is a change of configuration.
 """
 
-import ipaddress
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
@@ -21,6 +20,7 @@ from pydantic import (
 )
 
 from zimun_sync import __version__
+from zimun_sync.network.addresses import is_loopback
 
 DEFAULT_BASE_URL: Final = "https://api.zimun.online/api/v1"
 
@@ -191,12 +191,3 @@ class ClientSettings(_Section):
             return self.token_url
         parts = urlsplit(self.base_url)
         return f"{parts.scheme}://{parts.netloc}/oauth/token"
-
-
-def is_loopback(url: str) -> bool:
-    """Whether an address is on this very machine, so that nothing travels."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from threading import Event, Lock
 
 from zimun_sync.errors import SourceUnavailable
+from zimun_sync.network.headers import http_date
 
 #: RFC 9110 dates count whole seconds: the true time lies less than this after them.
 DATE_RESOLUTION = 1.0
@@ -42,15 +42,6 @@ class Timing:
                 "Stopped while waiting to repeat a call to the Zimun API.",
                 hint="Start it again; it goes on where it stopped.",
             )
-
-
-def http_date(value: str | None) -> float | None:
-    """Seconds since the epoch of an RFC 9110 §5.6.7 date; None where it is none."""
-    try:
-        moment = parsedate_to_datetime(value or "")
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        return None
 
 
 class ServerClock:

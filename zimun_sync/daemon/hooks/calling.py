@@ -1,7 +1,6 @@
 """One HTTP call of a hook, and what came of it."""
 
-import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from typing import Final
 from urllib.parse import urlsplit
@@ -10,8 +9,9 @@ import httpx
 
 from zimun_sync import __version__
 from zimun_sync.config.serving import HookSettings
+from zimun_sync.network.failures import is_untrusted
+from zimun_sync.network.transport import DEADLINE
 from zimun_sync.templates import FIELDS, Fields, fill_body, fill_url, is_json
-from zimun_sync.zimun.transport import DEADLINE
 
 #: Makes the way to an address.
 Transport = Callable[[str], httpx.BaseTransport]
@@ -79,20 +79,13 @@ def _explained(error: Exception, settings: HookSettings) -> str:
     host = _host(settings)
     if isinstance(error, httpx.TimeoutException):
         return f"{host} did not answer within {settings.timeout:g} seconds."
-    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error)):
+    if is_untrusted(error):
         return f"The certificate of {host} is not trusted."
     if isinstance(error, httpx.ConnectError | httpx.ProxyError):
         return f"{host} could not be reached."
     if isinstance(error, httpx.LocalProtocolError | httpx.InvalidURL | ValueError):
         return f"The address or a header for {host} cannot be sent."
     return f"The connection to {host} broke."
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    cause: BaseException | None = error
-    while cause is not None:
-        yield cause
-        cause = cause.__cause__ or cause.__context__
 
 
 def _host(settings: HookSettings) -> str:

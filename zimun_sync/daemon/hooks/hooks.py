@@ -2,7 +2,7 @@
 
 import random
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from threading import Lock
 from typing import Final
@@ -13,8 +13,8 @@ from zimun_sync.daemon.hooks.occasions import Occasion, occasion_of
 from zimun_sync.daemon.hooks.sinks import SinkProgress
 from zimun_sync.errors import StoreError
 from zimun_sync.events import Emit, Event, HookCalled, HookFailed
+from zimun_sync.network.transport import DeadlineTransport
 from zimun_sync.store import HookCall, NewCall, Store
-from zimun_sync.zimun.transport import DeadlineTransport
 
 #: Seconds after each failed try, before jitter; after one more failure a call is given up.
 WAITS: Final = (10.0, 60.0, 300.0, 900.0, 3_600.0)
@@ -39,7 +39,7 @@ class Hooks:
 
     Args:
         settings: hooks by name.
-        streams: names of the streams that are delivered, by source.
+        progress: tells whether sinks have taken what a call waits for.
         store: the state.
         emit: told what came of calls.
         transport: makes the way to an address.
@@ -49,14 +49,14 @@ class Hooks:
     def __init__(
         self,
         settings: Mapping[str, HookSettings],
-        streams: Mapping[str, Collection[str]],
+        progress: SinkProgress,
         store: Store,
         emit: Emit,
         transport: Transport = DeadlineTransport,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._settings = settings
-        self._progress = SinkProgress(store, streams)
+        self._progress = progress
         self._store = store
         self._emit = emit
         self._transport = transport

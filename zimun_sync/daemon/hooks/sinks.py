@@ -1,10 +1,10 @@
 """Whether sinks have taken what a hook waits for."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from zimun_sync.model import STREAMS
-from zimun_sync.pipeline.deliver import fingerprint_of
+from zimun_sync.pipeline.offering import fingerprint_of
 from zimun_sync.store import Needs, Place, Store
 
 
@@ -15,10 +15,12 @@ class SinkProgress:
     Args:
         store: change feed and offsets.
         streams: names of the streams that are delivered, by source.
+        versions: what stands for sinks' own settings, by sink; see `version_of`.
     """
 
     store: Store
     streams: Mapping[str, Collection[str]]
+    versions: Mapping[str, str] = field(default_factory=dict)
 
     def needs(self, sinks: Collection[str], source: str) -> Needs:
         """What the sinks have to reach to have taken all that the source brought so far."""
@@ -47,6 +49,8 @@ class SinkProgress:
 
     def _passed_stream(self, place: Place, seq: int) -> bool:
         """Whether no change up to `seq` is left; one with other columns takes all anew."""
-        offset = self.store.deliveries.offset(place, fingerprint_of(STREAMS[place.stream]))
+        version = self.versions.get(place.sink, "")
+        fingerprint = fingerprint_of(STREAMS[place.stream], version)
+        offset = self.store.deliveries.offset(place, fingerprint)
         following = self.store.feed.changes(place.source, place.stream, offset, limit=1)
         return not following or following[0].seq > seq

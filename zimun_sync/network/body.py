@@ -84,7 +84,7 @@ def read_body(response: httpx.Response, *, limit: int, check: Callable[[], None]
         for chunk in decoder.feed(part):
             size += len(chunk)
             if size > limit:
-                raise BodyTooLarge(f"it is larger than max_response_bytes, {limit}")
+                raise BodyTooLarge(f"it is larger than {limit} bytes")
             chunks.append(chunk)
     decoder.finish()
     return b"".join(chunks)

@@ -17,7 +17,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpcore
 import httpx
 
-from zimun_sync.zimun.settings import is_loopback
+from zimun_sync.network.addresses import is_loopback
 
 #: Key of `httpx.Request.extensions`: seconds within which the whole exchange must be over.
 DEADLINE: Final = "zimun_sync.deadline"

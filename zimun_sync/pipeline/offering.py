@@ -1,0 +1,62 @@
+"""What a sink is offered: which streams in which order, how much at once, from where on."""
+
+from collections.abc import Iterable, Mapping
+from hashlib import blake2b
+
+from zimun_sync.model import STREAMS, Stream
+from zimun_sync.sinks import Paced, Sink, StoredChange, Versioned
+from zimun_sync.store import Place, Store
+
+
+def streams_in_order(names: Iterable[str]) -> list[str]:
+    """Stream names in the order they are pulled and delivered."""
+    chosen = set(names)
+    return [name for name in STREAMS if name in chosen]
+
+
+def rows_at_once(sink: Sink, most: int) -> int:
+    """Most changes of one batch.
+
+    Args:
+        sink: may want less than the engine would give it.
+        most: what the engine would give it.
+    """
+    return min(most, sink.batch_rows) if isinstance(sink, Paced) else most
+
+
+def version_of(sink: Sink) -> str:
+    """What stands for a sink's own settings, such as its mapping; empty where nothing does."""
+    return sink.fingerprint if isinstance(sink, Versioned) else ""
+
+
+def versions_of(sinks: Mapping[str, Sink]) -> dict[str, str]:
+    """The same of several sinks, by name."""
+    return {name: version_of(sink) for name, sink in sinks.items()}
+
+
+def fingerprint_of(stream: Stream, version: str = "") -> str:
+    """Changes when a sink must be given everything anew.
+
+    Args:
+        stream: whose columns may differ from what the sink was given.
+        version: the sink's own, by `version_of`.
+    """
+    columns = ",".join(f"{column.name}:{column.type}" for column in stream.columns)
+    mixed = f"{columns}|{version}" if version else columns
+    return blake2b(mixed.encode(), digest_size=16).hexdigest()
+
+
+def retried(store: Store, place: Place, offset: int) -> list[StoredChange]:
+    """Present states of rejected records that someone asked to offer again.
+
+    Args:
+        store: quarantine and change feed.
+        place: the stream on its way to the sink.
+        offset: the last sequence that the sink took; what lies behind it comes by itself.
+    """
+    entries = store.quarantine.retrying(place.source, place.stream, place.sink)
+    keys = {entry.key for entry in entries}
+    if not keys:
+        return []
+    present = store.feed.present(place.source, place.stream, keys)
+    return [change for change in present if change.seq <= offset]

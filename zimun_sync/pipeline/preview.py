@@ -1,0 +1,151 @@
+"""What delivering to a sink would do, told by the sink itself while nothing is written."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import chain, islice, takewhile
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+from zimun_sync.errors import SinkBroken, SinkError
+from zimun_sync.ids import Activation
+from zimun_sync.model import STREAMS
+from zimun_sync.pipeline.contact import sink_context
+from zimun_sync.pipeline.isolate import as_bug
+from zimun_sync.pipeline.offering import (
+    fingerprint_of,
+    retried,
+    rows_at_once,
+    streams_in_order,
+    version_of,
+)
+from zimun_sync.sinks import Batch, Difference, Previews, Sink, StoredChange
+from zimun_sync.store import Place, Store
+
+#: Changes that are read at once, and that a sink is asked about at most.
+_ROWS: Final = 1_000
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Previewed:
+    """What writing a batch would do.
+
+    Args:
+        batch: the changes.
+        differences: what they would do; a change that none of them names is unchanged.
+        pending: whether the next delivery brings the batch. Else the sink has taken it already,
+            and what differs was changed there: only a replay would write it.
+    """
+
+    batch: Batch
+    differences: Sequence[Difference]
+    pending: bool
+
+    @property
+    def unchanged(self) -> int:
+        """Changes that would do nothing."""
+        named = {each.key for each in self.differences}
+        return sum(change.key not in named for change in self.batch.stored)
+
+
+class Preview:
+    """Asks a sink what it would do; a context manager that holds it open.
+
+    Args:
+        store: the feed and the offsets; only read.
+        name: the sink's name.
+        sink: not yet open.
+        activation: the consent to assume; None for the one that was given.
+
+    Raises:
+        SinkUnavailable: the remote system cannot be asked now.
+        SinkBroken: a person has to act, or its connector failed.
+    """
+
+    def __init__(
+        self, store: Store, name: str, sink: Sink, activation: Activation | None = None
+    ) -> None:
+        self._store = store
+        self._name = name
+        self._sink = sink
+        self._context = sink_context(store, name, assuming=activation)
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._stack.callback(lambda: _guarded(self._sink.close))
+        try:
+            _guarded(lambda: self._sink.open(self._context))
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    @property
+    def account(self) -> str | None:
+        """The remote account that the sink writes to, where it tells."""
+        return self._context.memory.account()
+
+    def batches(
+        self, streams: Mapping[str, Sequence[str]], *, everything: bool = False
+    ) -> Iterator[Previewed]:
+        """What the next delivery would do, batch by batch.
+
+        Args:
+            streams: stream names by source.
+            everything: whether to begin with what the sink has taken already.
+        """
+        for source, names in streams.items():
+            for name in streams_in_order(names):
+                yield from self._stream(Place(self._name, source, name), everything=everything)
+
+    def _stream(self, place: Place, *, everything: bool) -> Iterator[Previewed]:
+        fingerprint = fingerprint_of(STREAMS[place.stream], version_of(self._sink))
+        offset = self._store.deliveries.offset(place, fingerprint)
+        again = retried(self._store, place, offset)
+        if everything and offset:
+            taken = takewhile(lambda each: each.seq <= offset, self._changes(place, 0))
+            offered = {change.key for change in again}
+            rest = (each for each in taken if each.key not in offered)
+            yield from self._asked(place, rest, pending=False)
+        yield from self._asked(place, chain(self._changes(place, offset), again), pending=True)
+
+    def _asked(
+        self, place: Place, changes: Iterable[StoredChange], *, pending: bool
+    ) -> Iterator[Previewed]:
+        left = iter(changes)
+        most = rows_at_once(self._sink, _ROWS)
+        while stored := tuple(islice(left, most)):
+            batch = Batch(place.source, STREAMS[place.stream], stored, len(stored) == most)
+            yield Previewed(batch, self._ask(batch), pending)
+
+    def _changes(self, place: Place, after: int) -> Iterator[StoredChange]:
+        while stored := self._store.feed.changes(place.source, place.stream, after, _ROWS):
+            yield from stored
+            after = stored[-1].seq
+
+    def _ask(self, batch: Batch) -> Sequence[Difference]:
+        sink = self._sink
+        return _guarded(lambda: sink.preview(batch)) if isinstance(sink, Previews) else ()
+
+
+def _guarded(act: Callable[[], _T]) -> _T:
+    """Have a connector do something; what its contract does not know is told as its bug."""
+    try:
+        return act()
+    except SinkError:
+        raise
+    except Exception as error:
+        bug = as_bug(error)
+        raise SinkBroken(
+            f"Its connector failed: {bug}.", hint="This is a bug of the connector: report it."
+        ) from error
