@@ -178,16 +178,17 @@ class AppointmentStep:
     def _without_lost_contacts(
         self, tasks: Sequence[Task], results: Mapping[str, Result]
     ) -> dict[str, Result]:
-        """Those refused because their contact is gone are looked at again without it."""
-        refused = {
-            task.contact_id: task
+        """Those not written because their contact is gone are looked at again without it."""
+        doubtful = {
+            task.contact_id
             for task in tasks
-            if task.contact_id is not None and isinstance(results[task.key], Refused)
+            if task.contact_id is not None
+            and (results[task.key] is Standing.AGAIN or isinstance(results[task.key], Refused))
         }
-        if not refused:
+        if not doubtful:
             return {}
-        there = read(self.remote, Kind.CONTACT, refused, [])
-        lost = {each for each in refused if each not in there or there[each].id != each}
+        there = read(self.remote, Kind.CONTACT, doubtful, [])
+        lost = {each for each in doubtful if each not in there or there[each].id != each}
         LinkStep(self.remote, self.memory).look_at_contacts(lost)
         return {task.key: Standing.AGAIN for task in tasks if task.contact_id in lost}
 

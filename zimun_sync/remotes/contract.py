@@ -151,7 +151,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """The remote no longer knows its id."""
+    """The remote no longer knows its id, or that of the contact it is to be tied to."""
 
     key: str
 

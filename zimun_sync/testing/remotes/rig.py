@@ -18,7 +18,7 @@ from zimun_sync.pipeline.deliver import Delivery, Progress
 from zimun_sync.pipeline.preview import Preview
 from zimun_sync.pipeline.sources import SourceJob, SourcePull
 from zimun_sync.sinks import Difference, NeedsActivation, Sink, SinkContext
-from zimun_sync.store import Entry, Lease, Parked, RunStatus, Store
+from zimun_sync.store import Entry, Lease, Parked, RunStatus
 from zimun_sync.store.notices import Notice
 from zimun_sync.testing.remotes.bookings import SOURCE, STREAMS, Bookings, booking_id
 from zimun_sync.testing.remotes.harness import RemoteHarness, SeenAppointment, SeenContact
