@@ -111,6 +111,8 @@ class Rounds:
     def _sorted_out(self, booking: Booking, known: Known | None) -> Result | None:
         """The result of an appointment for which nothing is to be done there."""
         is_there = known is not None and known.state in (IdState.LINKED, IdState.INTENDED)
+        if not is_there and self._is_too_early(booking):
+            return Skipped("starts before start_from")
         if booking.action == "quarantine":
             return _unknown_status(booking)
         if booking.action == "ignore":
@@ -119,8 +121,6 @@ class Rounds:
             return self._deleted_there(booking, known)
         if not is_there and booking.action != "upsert":
             return Skipped(f"nothing there to {booking.action}")
-        if not is_there and self._is_too_early(booking):
-            return Skipped("starts before start_from")
         return None
 
     def _is_too_early(self, booking: Booking) -> bool:
