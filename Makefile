@@ -44,4 +44,4 @@ bench: $(READY)
 	$(BIN)/python bench/intake.py
 
 clean:
-	rm -rf $(VENV) demo build dist .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) demo build dist .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/systems/.venvs

@@ -38,3 +38,4 @@ install_faketime() {
 have_postgres || install_postgres
 ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || install_faketime
 [ -d sandbox/vendor_examples/node_modules ] || install_axios
+sh systems/install.sh # a clinic's system and a calendar server
