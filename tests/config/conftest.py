@@ -1,5 +1,6 @@
 """Configurations in a temporary folder, and a connector installed as anyone's would be."""
 
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from textwrap import dedent
@@ -64,6 +65,9 @@ def crm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (site / "zimun_test_crm.py").write_text(_CRM_MODULE)
     (site / "zimun_test_crm_without_library.py").write_text("import crm_vendor_sdk\n")
     monkeypatch.syspath_prepend(site)
+    for module in site.glob("*.py"):
+        # Whatever a former test imported under that name came from its own folder.
+        monkeypatch.delitem(sys.modules, module.stem, raising=False)
 
 
 @pytest.fixture

@@ -11,12 +11,24 @@ import pytest
 from zimun_sync.pipeline.deliver import Progress
 from zimun_sync.remotes.budget import Budget
 from zimun_sync.remotes.calling import halving
-from zimun_sync.remotes.contract import BatchRefused, Done, Item, NotSent, Outcome, Refused
+from zimun_sync.remotes.contract import BatchRefused, Done, Item, Linking, NotSent, Outcome, Refused
 from zimun_sync.sinks import SinkUnavailable
 from zimun_sync.testing import sink_context
-from zimun_sync.testing.remotes.pocket import PocketRules
+from zimun_sync.testing.remotes.pocket import Fault, PocketCrm, PocketDesk, PocketRules
 from zimun_sync.testing.remotes.pocket.harness import PocketHarness
-from zimun_sync.testing.remotes.rig import RemoteRig
+from zimun_sync.testing.remotes.rig import RemoteRig, at
+
+_NINE, _TEN = "2031-03-03T09:00:00+01:00", "2031-03-03T10:00:00+01:00"
+_ONE = {
+    "contact_name": "The First",
+    "contact_email": "first@example.com",
+    "contact_phone": "+436611234567",
+}
+_OTHER = {
+    "contact_name": "Another One",
+    "contact_email": "another@example.com",
+    "contact_phone": "+436617654321",
+}
 
 
 @pytest.fixture
@@ -51,6 +63,102 @@ def test_a_field_that_cannot_be_filled_in_is_the_records_own_trouble(rig: Remote
     rig.sync()
     assert [entry.code for entry in rig.quarantine().values()] == ["mapping"]
     assert rig.appointment(2).status == "booked"
+
+
+# -- calls that are cut off -----------------------------------------------------------------
+
+_CUTS = [Fault.REFUSED_CONNECTION, Fault.UNAVAILABLE, Fault.COMMIT_THEN_FAIL]
+_RULES = {
+    "ties by calls": PocketRules(),
+    "ties by fields": PocketRules(linking=Linking.FIELD, batch=1, cancels_by_call=True),
+    "upserts by key": PocketRules(linking=Linking.FIELD, knows_tokens=False),
+}
+
+
+@pytest.fixture(params=_RULES)
+def faulty(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[RemoteRig]:
+    """The same on several kinds of systems."""
+    harness = PocketHarness(tmp_path / "pocket.sqlite", _RULES[request.param], frozenset())
+    with RemoteRig(tmp_path, harness) as rig:
+        rig.start()
+        yield rig
+
+
+def _cut_off(rig: RemoteRig, fault: Fault, call: str) -> bool:
+    """Sync while a call is cut off; false if this kind of system is not called so."""
+    crm = PocketCrm(Path(rig.harness.address))
+    desk = PocketDesk(crm)
+    try:
+        desk.fail(fault, call)
+        is_cut = rig.sync() is Progress.WAITING
+        desk.mend()
+    finally:
+        crm.close()
+    return is_cut
+
+
+def _is_as_booked(rig: RemoteRig, starts_at: str) -> None:
+    assert rig.deliver() is Progress.IDLE
+    assert not rig.quarantine()
+    [contact] = rig.system.contacts()
+    [appointment] = rig.system.appointments()
+    assert appointment.contact_id == contact.id
+    assert (appointment.status, appointment.starts_at) == ("booked", at(starts_at))
+
+
+@pytest.mark.parametrize("fault", _CUTS)
+@pytest.mark.parametrize("call", ["insert contact", "insert appointment", "tie"])
+def test_a_first_write_that_was_cut_off_is_finished(
+    faulty: RemoteRig, call: str, fault: Fault
+) -> None:
+    faulty.book(1, appointment_time=_NINE)
+    cut = _cut_off(faulty, fault, call)
+    assert cut or call == "tie"
+    _is_as_booked(faulty, _NINE)
+
+
+@pytest.mark.parametrize("fault", _CUTS)
+@pytest.mark.parametrize("back", [True, False])
+def test_a_move_that_was_cut_off_and_taken_back_leaves_the_first_time(
+    faulty: RemoteRig, fault: Fault, back: bool
+) -> None:
+    faulty.book(1, appointment_time=_NINE)
+    faulty.sync()
+    faulty.book(1, appointment_time=_TEN)
+    assert _cut_off(faulty, fault, "change appointment")
+    if back:
+        faulty.book(1, appointment_time=_NINE)
+        faulty.pull()
+    _is_as_booked(faulty, _NINE if back else _TEN)
+
+
+@pytest.mark.parametrize("fault", _CUTS)
+def test_a_cancellation_that_was_cut_off_and_taken_back_leaves_it_booked(
+    faulty: RemoteRig, fault: Fault
+) -> None:
+    faulty.book(1, appointment_time=_NINE)
+    faulty.sync()
+    faulty.book(1, appointment_time=_NINE, status="cancelled")
+    assert _cut_off(faulty, fault, "c[ah]*n* appointment")
+    faulty.book(1, status="confirmed")
+    faulty.pull()
+    _is_as_booked(faulty, _NINE)
+
+
+@pytest.mark.parametrize("fault", _CUTS)
+def test_another_person_that_was_cut_off_and_taken_back_leaves_the_first_one(
+    faulty: RemoteRig, fault: Fault
+) -> None:
+    faulty.book(1, **_ONE)
+    faulty.sync()
+    first = faulty.appointment(1).contact_id
+    faulty.book(1, **_OTHER)
+    cut = _cut_off(faulty, fault, "tie") or _cut_off(faulty, fault, "change appointment")
+    assert cut or faulty.appointment(1).contact_id != first
+    faulty.book(1, **_ONE)
+    faulty.pull()
+    assert faulty.deliver() is Progress.IDLE
+    assert faulty.appointment(1).contact_id == first
 
 
 # -- the day's calls ------------------------------------------------------------------------

@@ -47,12 +47,15 @@ class Abilities:
         linking: how appointments are tied to contacts.
         finds: lookups that see everything already written; a search whose index lags is none.
         safe_creates: kinds whose create, repeated with the same key and token, doubles nothing.
+        upserts: kinds of those whose repeated create writes the fields that it is given, instead
+            of answering with what the first one made.
     """
 
     batch: int
     linking: Linking
     finds: frozenset[tuple[Kind, By]]
     safe_creates: frozenset[Kind]
+    upserts: frozenset[Kind] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

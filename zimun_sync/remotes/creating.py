@@ -50,6 +50,8 @@ class Creator:
     def _settled(self, tasks: Sequence[Task]) -> dict[str, Result]:
         """What is there already; a create that may have arrived is never repeated blindly."""
         abilities, kind = self.side.remote.abilities, self.side.kind
+        if self._upserts:
+            return {}
         is_safe = kind in abilities.safe_creates
         if (kind, By.KEY) in abilities.finds:
             return self.side.adopt_by_key([each for each in tasks if _is_open(each) or not is_safe])
@@ -124,7 +126,7 @@ class Creator:
     ) -> tuple[Result, Known | None]:
         """What came of a create, and what to remember; None: nothing was made by it."""
         match outcome:
-            case Done(_, remote_id, version) if was_cut_off:
+            case Done(_, remote_id, version) if was_cut_off and not self._upserts:
                 # It may be the former attempt's object, with what that wrote.
                 return Standing.AGAIN, linked(task.base, remote_id, version)
             case Done(_, remote_id, version):
@@ -137,6 +139,10 @@ class Creator:
                 return outcome, None
             case _:
                 return Standing.AGAIN, None
+
+    @property
+    def _upserts(self) -> bool:
+        return self.side.kind in self.side.remote.abilities.upserts
 
     def _existing(self, task: Task, remote_id: str | None) -> Known | None:
         """What a create met, where it can be found."""

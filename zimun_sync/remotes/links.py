@@ -6,7 +6,16 @@ from dataclasses import dataclass, replace
 from zimun_sync.ids import IdState, Known, Memory
 from zimun_sync.remotes.calling import halving, portions, read
 from zimun_sync.remotes.contract import Done, Kind, Links, Outcome, Pair, Refused, Remote
-from zimun_sync.remotes.tasks import TYING, Result, Standing, about_to_tie, only, ties, without
+from zimun_sync.remotes.tasks import (
+    TYING,
+    Result,
+    Standing,
+    about_to_tie,
+    is_tied,
+    only,
+    ties,
+    without,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +45,7 @@ class LinkStep:
         moving = [
             each
             for each in known.values()
-            if each.state is IdState.LINKED and ties(each) != only(wanted[each.key])
+            if each.state is IdState.LINKED and not is_tied(each, wanted[each.key])
         ]
         results: dict[str, Result] = {}
         for portion in portions(moving, self.remote.abilities.batch):

@@ -24,6 +24,7 @@ class Owners:
     settings: OwnerSettings
     _by_email: dict[str, Owner | None] = field(default_factory=dict)
     _by_id: dict[str, Owner | None] = field(default_factory=dict)
+    _reported: set[str] = field(default_factory=set)
 
     def assign(self, bookings: Sequence[Booking]) -> None:
         """Set the name `owner` of each; None where nobody suits, which is reported once."""
@@ -52,7 +53,8 @@ class Owners:
         active = [each.id for each in known if each.active]
         if active:
             return active[0]
-        if staff_id is not None:
+        if staff_id is not None and staff_id not in self._reported:
+            self._reported.add(staff_id)
             self._report(staff_id, known)
         return None
 

@@ -67,7 +67,7 @@ class Task:
     @property
     def relinks(self) -> bool:
         """Whether it is tied to another contact than before, or may be after a crash."""
-        return ties(self.base) != only(self.contact_id)
+        return not is_tied(self.base, self.contact_id)
 
     def item(self, fields: Mapping[str, Any]) -> Item:
         """What the remote is given."""
@@ -108,6 +108,11 @@ def not_there(base: Known) -> Known:
 def ties(entry: Known) -> set[str]:
     """Remote ids of contacts that it is tied to, or may be after a crash."""
     return only(entry.linked_to) | set(entry.sent.get(TYING, "").split())
+
+
+def is_tied(entry: Known, contact_id: str | None) -> bool:
+    """Whether it is known for sure to be tied to that contact, or to nobody."""
+    return TYING not in entry.sent and entry.linked_to == contact_id
 
 
 def only(contact_id: str | None) -> set[str]:

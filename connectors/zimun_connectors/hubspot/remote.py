@@ -42,6 +42,7 @@ class HubspotRemote:
             {(Kind.CONTACT, By.KEY), (Kind.CONTACT, By.EMAIL), (Kind.APPOINTMENT, By.KEY)}
         ),
         safe_creates=frozenset(Kind),
+        upserts=frozenset(Kind),
     )
 
     def __init__(self, settings: HubspotSettings) -> None:

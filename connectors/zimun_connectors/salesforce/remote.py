@@ -64,6 +64,7 @@ class SalesforceRemote:
                 | {(Kind.CONTACT, By.EMAIL), (Kind.CONTACT, By.PHONE)}
             ),
             safe_creates=kinds,
+            upserts=kinds,
         )
 
     def connect(self, context: RemoteContext, /) -> Account:
