@@ -19,6 +19,10 @@ class IdState(StrEnum):
     DELETED = "deleted"  #: a person deleted it there
 
 
+#: In `Known.sent`: what was written has to be compared with what is there, for a replay.
+DOUBTED = "@doubted"
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """What is remembered of one remote object.

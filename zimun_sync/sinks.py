@@ -360,8 +360,13 @@ class Difference:
 class Previews(Protocol):
     """A sink that can tell what writing a batch would do."""
 
-    def preview(self, batch: Batch, /) -> Sequence[Difference]:
+    def preview(self, batch: Batch, /, *, taken: bool = False) -> Sequence[Difference]:
         """What `write` would do; a change that it names in no difference is unchanged.
+
+        Args:
+            batch: changes of one stream.
+            taken: whether the sink has taken them before: then what a replay would do, which is
+                what was changed there since.
 
         Called between `open` and `close`, for one batch after the other as `write` would be:
         what an earlier batch would create counts as created. Nothing is written, there or here.

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from zimun_sync.errors import SinkBroken, SinkHeld, SinkUnavailable
-from zimun_sync.ids import IdState, Known
+from zimun_sync.ids import DOUBTED, IdState, Known
 from zimun_sync.sinks import (
     Batch,
     Change,
@@ -102,7 +102,7 @@ class CrmSink:
         applied = len(batch) - len(rejected) - skipped - unchanged
         return WriteResult(applied, unchanged, rejected, skipped)
 
-    def preview(self, batch: Batch, /) -> Sequence[Difference]:
+    def preview(self, batch: Batch, /, *, taken: bool = False) -> Sequence[Difference]:
         self.crm.answer()
         if batch.stream.name != "appointments":
             return ()
@@ -168,7 +168,8 @@ class _Rows:
             self._do("appointment", "create", id_, fields)
         else:
             present = self.sink.crm.appointments.get(id_, {})
-            before = self.known.sent if self.known.sent and self.really else present
+            trusted = self.really and DOUBTED not in self.known.sent
+            before = self.known.sent if trusted else present
             changed = {name: each for name, each in fields.items() if before.get(name) != each}
             if changed:
                 self._do("appointment", "update", id_, changed)

@@ -311,7 +311,7 @@ def test_a_replay_compares_with_what_is_there(bench: Any, active: CrmSink, crm: 
     bench.sync()
     crm.appointments["a-a_00003"]["status"] = "edited by hand"
     crm.writes.clear()
-    bench.store.activations.forget_sent("crm")
+    bench.store.activations.doubt_sent("crm")
     bench.store.deliveries.rewind("crm")
     bench.sync()
     assert crm.writes == ["update appointment a-a_00003"]
@@ -385,7 +385,7 @@ def test_a_preview_offers_what_someone_marked_for_a_retry(
 def test_a_connector_that_fails_in_a_preview_is_told_as_its_bug(
     bench: Any, active: CrmSink, when: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_args: object) -> None:
+    def fail(*_args: object, **_options: object) -> None:
         raise RuntimeError("zoe@example.com")
 
     monkeypatch.setattr(active, when, fail)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.store.conftest import State, Ticking, rows
 from zimun_sync.errors import LeaseLost
-from zimun_sync.ids import IdState, Known, Memory
+from zimun_sync.ids import DOUBTED, IdState, Known, Memory
 from zimun_sync.store import LEASE_SECONDS, Lease, Notice, Store
 from zimun_sync.store.schema import metadata
 
@@ -331,11 +331,14 @@ def test_what_was_sent_is_not_trusted_after_a_replay(store: Store, memory: Memor
     for each in (memory, pos):
         each.save(APPOINTMENT, [BOOKED])
         each.save(CONTACT, [replace(DANA, sent={"phone": "9a"})])
-    store.activations.forget_sent("crm")
-    store.activations.forget_sent("files")
-    assert memory.known(APPOINTMENT, [BOOKED.key]) == {BOOKED.key: replace(BOOKED, sent={})}
-    assert memory.known(CONTACT, [DANA.key]) == {DANA.key: DANA}
+    store.activations.doubt_sent("crm")
+    store.activations.doubt_sent("files")
+    doubted = replace(BOOKED, sent={**BOOKED.sent, DOUBTED: "replay"})
+    assert memory.known(APPOINTMENT, [BOOKED.key]) == {BOOKED.key: doubted}
+    assert DOUBTED in memory.known(CONTACT, [DANA.key])[DANA.key].sent
     assert pos.known(APPOINTMENT, [BOOKED.key]) == {BOOKED.key: BOOKED}
+    memory.save(APPOINTMENT, [BOOKED])
+    assert memory.known(APPOINTMENT, [BOOKED.key]) == {BOOKED.key: BOOKED}
 
 
 def test_nothing_is_left_of_a_forgotten_sink(store: Store, memory: Memory, clock: Ticking) -> None:

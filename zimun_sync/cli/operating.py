@@ -155,7 +155,7 @@ def replay(
     _known(settings.sinks, sink, "sink", settings)
     micros = None if since is None else int(since.astimezone().timestamp() * 1_000_000)
     with open_store(settings) as store:
-        store.activations.forget_sent(sink)
+        store.activations.doubt_sent(sink)
         store.deliveries.rewind(sink, micros)
     out().print(f"Sink {sink} is delivered to again: by the daemon, or by the next sync.")
 

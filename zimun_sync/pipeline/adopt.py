@@ -85,7 +85,7 @@ class Adoption:
         """Record this store as the sink's, where it can, and deliver everything to it anew."""
         if isinstance(self._sink, Adopts):
             self._sink.adopt(self._context())
-        self._store.activations.forget_sent(self._name)
+        self._store.activations.doubt_sent(self._name)
         self._store.deliveries.rewind(self._name)
         self._store.deliveries.unpark(self._name)
 

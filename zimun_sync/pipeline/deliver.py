@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from zimun_sync.errors import SinkBroken, SinkError, SinkHeld, SinkUnavailable
+from zimun_sync.errors import SinkBroken, SinkError, SinkHeld, SinkUnavailable, StoreError
 from zimun_sync.events import (
     BatchDelivered,
     ConnectorFailed,
@@ -202,7 +202,7 @@ class Delivery:
             return
         try:
             self.sink.open(self.context())
-        except SinkError:
+        except (SinkError, StoreError):
             raise
         except Exception as error:
             raise as_bug(error) from error

@@ -4,7 +4,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from zimun_sync.errors import SinkError
+from zimun_sync.errors import SinkError, StoreError
 from zimun_sync.sinks import Batch, Rejection, Sink, WriteResult
 
 
@@ -34,7 +34,7 @@ def write(sink: Sink, batch: Batch) -> WriteResult:
     """
     try:
         result = sink.write(batch)
-    except SinkError:
+    except (SinkError, StoreError):
         raise
     except Exception as error:
         raise as_bug(error) from error

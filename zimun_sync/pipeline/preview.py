@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import chain, islice, takewhile
+from itertools import islice, takewhile
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
@@ -117,25 +117,34 @@ class Preview:
             offered = {change.key for change in again}
             rest = (each for each in taken if each.key not in offered)
             yield from self._asked(place, rest, pending=False)
-        yield from self._asked(place, chain(self._changes(place, offset), again), pending=True)
+        yield from self._asked(place, self._changes(place, offset), pending=True)
+        yield from self._asked(place, again, pending=True, asked=True)
 
     def _asked(
-        self, place: Place, changes: Iterable[StoredChange], *, pending: bool
+        self,
+        place: Place,
+        changes: Iterable[StoredChange],
+        *,
+        pending: bool,
+        asked: bool = False,
     ) -> Iterator[Previewed]:
         left = iter(changes)
         most = rows_at_once(self._sink, _ROWS)
         while stored := tuple(islice(left, most)):
-            batch = Batch(place.source, STREAMS[place.stream], stored, len(stored) == most)
-            yield Previewed(batch, self._ask(batch), pending)
+            more = len(stored) == most
+            batch = Batch(place.source, STREAMS[place.stream], stored, more, asked)
+            yield Previewed(batch, self._ask(batch, taken=not pending), pending)
 
     def _changes(self, place: Place, after: int) -> Iterator[StoredChange]:
         while stored := self._store.feed.changes(place.source, place.stream, after, _ROWS):
             yield from stored
             after = stored[-1].seq
 
-    def _ask(self, batch: Batch) -> Sequence[Difference]:
+    def _ask(self, batch: Batch, *, taken: bool) -> Sequence[Difference]:
         sink = self._sink
-        return _guarded(lambda: sink.preview(batch)) if isinstance(sink, Previews) else ()
+        if not isinstance(sink, Previews):
+            return ()
+        return _guarded(lambda: sink.preview(batch, taken=taken))
 
 
 def _guarded(act: Callable[[], _T]) -> _T:

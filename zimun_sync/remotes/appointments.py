@@ -20,6 +20,7 @@ from zimun_sync.remotes.contract import (
 )
 from zimun_sync.remotes.expressions import ExpressionError
 from zimun_sync.remotes.links import LinkStep
+from zimun_sync.remotes.mapping import Mode
 from zimun_sync.remotes.plan import Plan
 from zimun_sync.remotes.planning import Wanted
 from zimun_sync.remotes.side import Side
@@ -28,10 +29,13 @@ from zimun_sync.remotes.tasks import (
     ARCHIVING,
     CANCELLED,
     DONE,
+    MAYBE,
     Result,
     Standing,
     Task,
     not_there,
+    ties,
+    without,
 )
 from zimun_sync.remotes.writing import Writer
 
@@ -70,6 +74,8 @@ class AppointmentStep:
     def cancel(self, bookings: Sequence[Booking], known: Mapping[str, Known]) -> dict[str, Result]:
         """Cancel what is there, by a call of its own or by the fields that say so."""
         tasks, results = self._tasks(bookings, known)
+        if self.plan.appointment.mode is Mode.CREATE_ONLY:
+            return results | {task.key: Standing.UNCHANGED for task in tasks}
         if not isinstance(self.remote, Cancels):
             return results | self._writer.bring_about(tasks)
         due = [task for task in tasks if task.base.sent.get(CANCELLED) != DONE]
@@ -120,10 +126,10 @@ class AppointmentStep:
     def _task(self, booking: Booking, known: Known | None, tie: Tie | None) -> Task:
         """What is to be done for an appointment. `tie`: None leaves its contact as it is."""
         base = known or Known(booking.key, IdState.ARCHIVED)
-        contact_id = base.linked_to
+        contact_id = _tied_to(base)
         if tie is not None:
             base = replace(base, contact=tie.contact, person=booking.person.digests)
-            contact_id = tie.remote_id if self._by_field else base.linked_to
+            contact_id = tie.remote_id if self._by_field else _tied_to(base)
         values = self.plan.appointment.values(booking.names)
         return Task(
             booking.key,
@@ -133,7 +139,7 @@ class AppointmentStep:
             base,
             known,
             contact_id=contact_id,
-            sought=booking.asked,
+            sought=booking.asked and MAYBE in base.sent,
             everything=booking.action == "upsert" and CANCELLED in base.sent,
         )
 
@@ -149,6 +155,11 @@ class AppointmentStep:
             outcomes = halving(call, items)
             results |= self._called(portion, outcomes, after)
         return results
+
+    def _as_before(self, task: Task) -> Task:
+        """Without a mark that was only made for this very call: it is gone by somebody else."""
+        was_tried = task.before is not None and ARCHIVING in task.before.sent
+        return task if was_tried else replace(task, base=without(task.base, ARCHIVING))
 
     def _marked(self, tasks: Sequence[Task], mark: str) -> list[Task]:
         """The tasks, with what is about to be done to them remembered."""
@@ -173,7 +184,8 @@ class AppointmentStep:
             outcome = outcomes[task.key]
             if isinstance(outcome, Refused):
                 results[task.key] = outcome
-        return results | self._side.mend([task for task in tasks if task.key not in results])
+        lost = [task for task in tasks if task.key not in results]
+        return results | self._side.mend([self._as_before(task) for task in lost])
 
     def _without_lost_contacts(
         self, tasks: Sequence[Task], results: Mapping[str, Result]
@@ -191,6 +203,12 @@ class AppointmentStep:
         lost = {each for each in doubtful if each not in there or there[each].id != each}
         LinkStep(self.remote, self.memory).look_at_contacts(lost)
         return {task.key: Standing.AGAIN for task in tasks if task.contact_id in lost}
+
+
+def _tied_to(base: Known) -> str | None:
+    """Whom it is tied to, as far as that is known; after a crash whom it may have been tied to."""
+    known = ties(base)
+    return known.pop() if len(known) == 1 else base.linked_to
 
 
 def _cancelled(task: Task) -> Known:

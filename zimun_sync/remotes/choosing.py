@@ -11,7 +11,7 @@ from zimun_sync.ids import IdState, Known, Memory
 from zimun_sync.remotes.bookings import Booking
 from zimun_sync.remotes.calling import find, read
 from zimun_sync.remotes.contract import By, Found, Kind, Remote
-from zimun_sync.remotes.people import Person, is_same_person
+from zimun_sync.remotes.people import Person, another_key, is_same_person
 from zimun_sync.remotes.values import is_empty
 
 #: In place of a contact's key: several contacts have this phone number.
@@ -57,6 +57,7 @@ class Contacts:
     _keys: dict[str, str] = field(default_factory=dict)
     _remembered: Mapping[str, str] = field(default_factory=dict)
     _has_email: set[str] = field(default_factory=set)
+    _taken: set[str] = field(default_factory=set)
 
     def choose(
         self, bookings: Sequence[Booking], appointments: Mapping[str, Known]
@@ -89,7 +90,27 @@ class Contacts:
         persons = {key for booking in bookings for key in _keys(booking.person)}
         self._remembered = self.memory.aliases(persons)
         self.aliases = dict(self._remembered)
-        self.known = self.memory.known(Kind.CONTACT, {*self.aliases.values(), *kept} - {SHARED})
+        contacts = {*self.aliases.values(), *kept, *persons} - {SHARED}
+        self.known = self.memory.known(Kind.CONTACT, contacts)
+        for booking in bookings:
+            self._drop_former(booking.person)
+
+    def _drop_former(self, person: Person) -> None:
+        """Forget an address whose contact has got another one: it may be anybody's now."""
+        contact = self.aliases.get(person.email_key or "")
+        if contact is not None and self._has_another(contact, person):
+            del self.aliases[str(person.email_key)]
+
+    def _has_another(self, contact: str, person: Person) -> bool:
+        """Whether a contact is known to be somebody with another e-mail address."""
+        known = self.known.get(contact)
+        return known is not None and known.person[0] not in ("", person.digests[0])
+
+    def _free_key(self, person: Person, key: str) -> str:
+        """The key of a contact to be made: one that no other person's contact has."""
+        while person.email is not None and self._has_another(key, person):
+            key = another_key(key)
+        return key
 
     def _is_settled(self, booking: Booking, kept: Mapping[str, str | None]) -> bool:
         """Whether memory alone tells the contact, and it is known to be there."""
@@ -142,7 +163,7 @@ class Contacts:
             corrected = _is_corrected(booking, appointments[booking.key])
             choice = Choice(contact, self._met(contact, booking.person), corrected)
         else:
-            choice = self._by_person(booking.person)
+            choice = self._by_person(booking.person, contact)
         if choice.contact is not None:
             self._remember(booking.person, choice.contact)
         return choice
@@ -150,9 +171,21 @@ class Contacts:
     def _met(self, contact: str, person: Person) -> Found | None:
         """The one contact that a look-up by e-mail found, if its create may have arrived."""
         known = self.known.get(contact)
-        found = self._by_email.get(person.email or "", ())
+        found = self._own(contact, person)
         is_open = known is not None and known.state is IdState.INTENDED
         return found[0] if is_open and len(found) == 1 else None
+
+    def _own(self, contact: str, person: Person) -> Sequence[Found]:
+        if contact == person.phone_key:
+            return self._by_phone.get(person.phone or "", ())
+        return self._by_email.get(person.email or "", ())
+
+    def is_unseen(self, contact: str, person: Person) -> bool:
+        """Whether the look-up by what a contact was made with has just found nobody."""
+        looked_up = _keys(person)
+        if self._by_email.get(person.email or ""):
+            looked_up = [str(person.email_key)]  # nobody was asked for by phone then
+        return contact in looked_up and not self._own(contact, person)
 
     def _remember(self, person: Person, contact: str) -> None:
         if person.email_key is not None:
@@ -165,7 +198,7 @@ class Contacts:
     def _could_be(self, contact: str) -> bool:
         return contact == SHARED or self._is_there(contact) or contact not in self.known
 
-    def _by_person(self, person: Person) -> Choice:
+    def _by_person(self, person: Person, former: str | None) -> Choice:
         if person.key is None:
             return Choice()
         remembered = self.aliases.get(person.email_key or "")
@@ -173,21 +206,41 @@ class Contacts:
             return Choice(remembered, self._met(remembered, person))
         by_email = self._by_email.get(person.email or "", ())
         if by_email:
-            return self._found(by_email, "e-mail address", person.key)
-        return self._chosen_by_phone(person, person.key)
+            key = self._free_key(person, person.key)
+            return self._found(by_email, "e-mail address", key)
+        key = self._gone(person, former) or self._free_key(person, person.key)
+        return self._chosen_by_phone(person, key)
+
+    def _gone(self, person: Person, former: str | None) -> str | None:
+        """The contact that a person deleted there, under whatever key it was made."""
+        alias = self.aliases.get((person.email_key or person.phone_key) or "")
+        states = {each: self.known[each].state for each in (alias, former) if each in self.known}
+        return next((key for key, state in states.items() if state is IdState.DELETED), None)
 
     def _chosen_by_phone(self, person: Person, key: str) -> Choice:
         remembered = self.aliases.get(person.phone_key or "")
-        if remembered == SHARED and person.email is None:
+        by_phone = self._by_phone.get(person.phone or "", ())
+        if remembered == SHARED and person.email is None and len(by_phone) != 1:
             return Choice(ambiguous="Several contacts have been booked for with this phone number.")
         if remembered not in (None, SHARED) and self._suits(remembered, person):
-            return Choice(remembered)
-        found = [
-            each
-            for each in self._by_phone.get(person.phone or "", ())
-            if person.email is None or is_empty(each.fields.get(self.email_field))
-        ]
+            self._take(person, str(remembered), self.known.get(str(remembered)))
+            return Choice(remembered, self._met(str(remembered), person))
+        found = [each for each in by_phone if self._is_free(each, person)]
+        if len(found) == 1:
+            self._take(person, self._keys.get(found[0].id, key), found[0])
         return self._found(found, "phone number", key) if found else Choice(key)
+
+    def _is_free(self, found: Found, person: Person) -> bool:
+        """Whether a contact found by phone can be this person: nobody else's address is on it."""
+        if person.email is None:
+            return True
+        return found.id not in self._taken and is_empty(found.fields.get(self.email_field))
+
+    def _take(self, person: Person, contact: str, there: Known | Found | None) -> None:
+        """From now on the contact has this person's e-mail address."""
+        if person.email is not None and there is not None:
+            self._has_email.add(contact)
+            self._taken.add((there.id if isinstance(there, Found) else there.remote_id) or "")
 
     def _suits(self, contact: str | None, person: Person) -> bool:
         """Whether a contact known by phone can be this person: it has no other e-mail address."""

@@ -12,7 +12,7 @@ from zimun_sync.remotes.expressions import ExpressionError
 from zimun_sync.remotes.plan import Plan
 from zimun_sync.remotes.planning import Wanted
 from zimun_sync.remotes.side import Side
-from zimun_sync.remotes.tasks import Result, Standing, Task, linked
+from zimun_sync.remotes.tasks import MAYBE, Result, Standing, Task, linked
 from zimun_sync.remotes.writing import Writer
 
 
@@ -62,6 +62,7 @@ class ContactStep:
         choices = chooser.choose(bookings, appointments)
         keys = {key: each.contact for key, each in choices.items() if each.contact is not None}
         latest = by_contact(bookings, keys)
+        latest |= by_contact([each for each in bookings if choices[each.key].corrected], keys)
         due, results = self._tasks(latest, choices, chooser)
         self._remember(due, chooser)
         results |= self._bring_about(due)
@@ -113,6 +114,8 @@ class ContactStep:
         elif base.state is IdState.DELETED and not self.plan.settings.recreate_deleted:
             self._report_deleted(base)
             return None
+        if choice.corrected or not base.person[0]:
+            base = replace(base, person=booking.person.digests)
         return Task(
             contact,
             booking.run_id,
@@ -120,7 +123,8 @@ class ContactStep:
             booking.names,
             base,
             before,
-            sought=booking.asked or self._sought(contact, choice.found),
+            sought=self._sought(contact, booking, chooser)
+            or (booking.asked and MAYBE in base.sent),
         )
 
     def _wanted(self, booking: Booking, base: Known, choice: Choice) -> Wanted:
@@ -130,9 +134,10 @@ class ContactStep:
         forced = frozenset(details & values.keys()) if choice.corrected else frozenset()
         return Wanted(self.plan.contact, values, base.sent, forced, self.thorough)
 
-    def _sought(self, contact: str, found: Found | None) -> bool:
+    def _sought(self, contact: str, booking: Booking, chooser: Contacts) -> bool:
         by = By.EMAIL if contact.startswith(f"{By.EMAIL}:") else By.PHONE
-        return found is None and (Kind.CONTACT, by) in self.remote.abilities.finds
+        finds = (Kind.CONTACT, by) in self.remote.abilities.finds
+        return finds and chooser.is_unseen(contact, booking.person)
 
     def _report_deleted(self, base: Known) -> None:
         self.memory.notice(

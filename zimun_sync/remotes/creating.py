@@ -12,8 +12,18 @@ from zimun_sync.ids import IdState, Known
 from zimun_sync.remotes.calling import find, halving, portions
 from zimun_sync.remotes.contract import By, Done, Exists, Kind, NotSent, Outcome, Refused
 from zimun_sync.remotes.mapping import Mode
+from zimun_sync.remotes.people import made_with
 from zimun_sync.remotes.side import Side
-from zimun_sync.remotes.tasks import Result, Skipped, Standing, Task, linked, not_there
+from zimun_sync.remotes.tasks import (
+    MAYBE,
+    Result,
+    Skipped,
+    Standing,
+    Task,
+    linked,
+    not_there,
+    without,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +67,10 @@ class Creator:
             return self.side.adopt_by_key([each for each in tasks if _is_open(each) or not is_safe])
         if is_safe:
             return {}
-        return {task.key: _maybe(task) for task in tasks if _is_open(task) and not task.sought}
+        doubtful = [task for task in tasks if _is_open(task) and not task.sought]
+        told = [replace(each.base, sent={**each.base.sent, MAYBE: "told"}) for each in doubtful]
+        self.side.save(told)
+        return {task.key: _maybe(task) for task in doubtful}
 
     def _create(self, tasks: Sequence[Task]) -> dict[str, Result]:
         fresh = [task for task in tasks if not _is_open(task)]
@@ -92,7 +105,7 @@ class Creator:
         before = task.base if _is_open(task) else not_there(task.base)
         base = replace(before, state=IdState.INTENDED, token=token)
         task = replace(task, base=base)
-        return replace(task, base=self.side.about_to(task, task.wanted.to_create()))
+        return replace(task, base=without(self.side.about_to(task, task.wanted.to_create()), MAYBE))
 
     def _take_back(self, tasks: Sequence[Task]) -> None:
         """Forget the intents of creates that were not made."""
@@ -133,7 +146,7 @@ class Creator:
                 sent = task.wanted.sent_after(task.wanted.to_create(), {})
                 return Standing.WRITTEN, self.side.written(task, sent, (remote_id, version))
             case Exists(_, remote_id):
-                entry = self._existing(task, remote_id)
+                entry = self._existing(task, remote_id, was_cut_off=was_cut_off)
                 return (Standing.AGAIN, entry) if entry else (_unseen(task), None)
             case Refused():
                 return outcome, None
@@ -144,15 +157,17 @@ class Creator:
     def _upserts(self) -> bool:
         return self.side.kind in self.side.remote.abilities.upserts
 
-    def _existing(self, task: Task, remote_id: str | None) -> Known | None:
+    def _existing(self, task: Task, remote_id: str | None, *, was_cut_off: bool) -> Known | None:
         """What a create met, where it can be found."""
         if remote_id is None:
             by, value = By.KEY, task.key
             if self.side.kind is Kind.CONTACT:
-                by, value = By(task.key.partition(":")[0]), task.key.partition(":")[2]
+                by, value = made_with(task.key)
             found = find(self.side.remote, self.side.kind, by, [value], []).get(value)
             remote_id = found[0].id if found else None
-        return linked(task.base, remote_id, None) if remote_id else None
+        # What nobody tried before is not our own: everything of it has to be compared.
+        base = task.base if was_cut_off else replace(task.base, sent={})
+        return linked(base, remote_id, None) if remote_id else None
 
 
 def _is_open(task: Task) -> bool:

@@ -61,7 +61,8 @@ class LinkStep:
         held = {key for key, outcome in outcomes.items() if not isinstance(outcome, Done)}
         moved = [each for each in entries if each.key not in held]
         undone = self._untie(remote, moved, wanted)
-        self._settle([replace(each, linked_to=wanted[each.key]) for each in moved])
+        untied = [each for each in moved if not isinstance(undone.get(each.key), Refused)]
+        self._settle([replace(each, linked_to=wanted[each.key]) for each in untied])
         results: dict[str, Result] = {each.key: Standing.WRITTEN for each in moved}
         refused = {**outcomes, **undone}
         results |= {key: each for key, each in refused.items() if isinstance(each, Refused)}
@@ -91,7 +92,7 @@ class LinkStep:
                 for each in entries
                 if former[each.key] and (pair := _pair(each, former[each.key].pop()))
             ]
-            undone |= halving(remote.unlink, pairs)
+            undone = halving(remote.unlink, pairs) | _refusals(undone)
         return undone
 
     def mend(self, pairs: Sequence[Pair]) -> dict[str, Result]:
@@ -117,6 +118,10 @@ class LinkStep:
                 entries.append(replace(known[key], remote_id=found.id, sent={}))
         if entries:
             self.memory.save(kind, entries)
+
+
+def _refusals(outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
+    return {key: each for key, each in outcomes.items() if isinstance(each, Refused)}
 
 
 def _pair(entry: Known, contact_id: str | None) -> Pair | None:

@@ -35,7 +35,8 @@ class Owners:
             booking.names["owner"] = self._owner(booking)
 
     def _ask(self, remote: KnowsOwners, bookings: Sequence[Booking]) -> None:
-        emails = {_email(booking) for booking in bookings} - {""} - self._by_email.keys()
+        known = {email for email, owner in self._by_email.items() if owner}
+        emails = {_email(booking) for booking in bookings} - {""} - known
         if emails and self.settings.by_email:
             found = remote.owners_by_email(sorted(emails))
             self._by_email |= {email: found.get(email) for email in emails}

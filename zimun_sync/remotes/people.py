@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from zimun_sync.remotes.contract import By
 from zimun_sync.remotes.values import digest
 
 _EMAIL: Final = re.compile(r"[^@\s\0]+@[^@\s\0]+")
@@ -57,6 +58,18 @@ def person_of(row: Mapping[str, Any]) -> Person:
         phone=phone if _PHONE.fullmatch(phone) else None,
         name=(row.get("contact_name") or "").strip(),
     )
+
+
+def made_with(key: str) -> tuple[By, str]:
+    """What a contact's key was made with: an e-mail address or a phone number."""
+    by, _, value = key.partition(":")
+    return By(by), value.partition(" ")[0]
+
+
+def another_key(key: str) -> str:
+    """A key for a contact whose person key another contact has had; never a person key."""
+    person_key, _, number = key.partition(" ")
+    return f"{person_key} {int(number or 1) + 1}"
 
 
 def is_same_person(before: tuple[str, str, str], after: tuple[str, str, str]) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from zimun_sync.ids import DOUBTED
 from zimun_sync.remotes.mapping import Mapped, Rule, Write
 from zimun_sync.remotes.values import coerced, digest, is_empty, same
 
@@ -63,12 +64,17 @@ class Wanted:
             written: the fields.
             present: as for `to_update`.
         """
-        after = dict(self.sent)
+        after = {name: value for name, value in self.sent.items() if name != DOUBTED}
         for name, value in self.values.items():
             is_so = name in present and same(present[name], value)
             if name in written or name not in after or is_so:
                 after[name] = mark(value)
         return after
+
+    @property
+    def _looks(self) -> bool:
+        """Whether what is there is compared even where nothing changed here."""
+        return self.thorough or DOUBTED in self.sent
 
     def _rules(self) -> list[Rule]:
         return [rule for rule in self.mapped.rules if rule.field in self.values]
@@ -86,16 +92,16 @@ class Wanted:
 
     def _asks(self, rule: Rule) -> bool:
         if self._is_settled(rule):
-            return self.thorough and rule.write is Write.ALWAYS
+            return self._looks and rule.write is Write.ALWAYS
         if rule.field in self.forced:
-            return self.thorough
+            return self._looks
         is_sure = rule.write is not Write.UNLESS_EDITED and not self._is_doubtful(rule)
-        return self.thorough or rule.field not in self.sent or not is_sure
+        return self._looks or rule.field not in self.sent or not is_sure
 
     def _is_due(self, rule: Rule, present: Present) -> bool:
         value, there = self.values[rule.field], present.get(rule.field)
         if self._is_settled(rule):
-            return self.thorough and rule.write is Write.ALWAYS and not same(there, value)
+            return self._looks and rule.write is Write.ALWAYS and not same(there, value)
         if rule.field in self.forced:
             return True
         if rule.field not in self.sent or self._is_doubtful(rule):

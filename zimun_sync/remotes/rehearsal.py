@@ -62,6 +62,7 @@ class Rehearsal:
     remote: Remote
     noted: list[Noted] = field(default_factory=list)
     _numbers: "count[int]" = field(default_factory=count)
+    _imagined: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def abilities(self) -> Abilities:
@@ -86,9 +87,10 @@ class Rehearsal:
         return self.remote.find(kind, by, values, fields)
 
     def read(self, kind: Kind, ids: Sequence[str], fields: Sequence[str], /) -> Mapping[str, Found]:
-        """Read there; what would have been created reads as empty."""
-        imagined = {each: Found(each, {}) for each in ids if each.startswith(IMAGINED)}
-        real = [each for each in ids if each not in imagined]
+        """Read there; what would have been created reads as it would be."""
+        known = self._imagined
+        imagined = {each: Found(each, known[each]) for each in ids if each in known}
+        real = [each for each in ids if each not in known]
         return imagined | dict(self.remote.read(kind, real, fields) if real else {})
 
     def create(self, kind: Kind, items: Sequence[Item], /) -> Sequence[Outcome]:
@@ -97,7 +99,9 @@ class Rehearsal:
             fields = tuple(FieldDifference(name, None, item.fields[name]) for name in item.fields)
             self.noted.append(Noted(kind, "create", _booking(item), None, fields))
             self._note_tie(item)
-        return [Done(item.key, f"{IMAGINED}{next(self._numbers)}") for item in items]
+        ids = {item.key: f"{IMAGINED}{next(self._numbers)}" for item in items}
+        self._imagined |= {ids[item.key]: dict(item.fields) for item in items}
+        return [Done(key, each) for key, each in ids.items()]
 
     def update(self, kind: Kind, items: Sequence[Item], /) -> Sequence[Outcome]:
         """Note what would be updated, with the values that are there now."""

@@ -76,7 +76,7 @@ class Session:
             self.budget.flush()
         return _counted(bookings, results)
 
-    def preview(self, batch: Batch) -> Sequence[Difference]:
+    def preview(self, batch: Batch, *, taken: bool) -> Sequence[Difference]:
         """What `write` would do, with the values that are there now."""
         if self._rehearsal is None:
             self._rehearsal = rehearsal(self._remote)
@@ -85,7 +85,7 @@ class Session:
         stand_in.noted.clear()
         activation = self._context.memory.activation()
         bookings = bookings_of(batch, self._plan.settings, self._context.lookup)
-        results = self._rounds(stand_in, activation, thorough=True).write(bookings)
+        results = self._rounds(stand_in, activation, thorough=taken).write(bookings)
         return _differences(batch.source, bookings, results, stand_in.noted)
 
     def _rounds(
@@ -100,7 +100,9 @@ class Session:
             case "all":
                 return None
             case "now":
-                return activation.starts_from if activation else self._context.now()
+                if activation is None:
+                    return self._context.now()
+                return max(activation.starts_from or activation.at, activation.at)
             case day:
                 return datetime.combine(day, time(), UTC)
 

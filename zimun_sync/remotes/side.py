@@ -61,6 +61,12 @@ class Side:
             return entry
         return replace(without(entry, TYING), linked_to=task.contact_id)
 
+    def kept(self, entry: Known, task: Task) -> Known:
+        """What to remember of an object that is as it should be: its tie is no longer in doubt."""
+        if not self._ties_by_field:
+            return entry
+        return replace(without(entry, TYING), linked_to=task.contact_id)
+
     def moves(self, task: Task) -> bool:
         """Whether it is tied to another contact by a field of its own."""
         return self._ties_by_field and task.relinks

@@ -74,8 +74,12 @@ class RemoteSink:
             return WriteResult(0, skipped=len(batch))
         return self._opened().write(batch)
 
-    def preview(self, batch: Batch, /) -> Sequence[Difference]:
+    def preview(self, batch: Batch, /, *, taken: bool = False) -> Sequence[Difference]:
         """What `write` would do, with the values that are there now.
+
+        Args:
+            batch: changes of one stream.
+            taken: whether they were taken before: then what a replay would do.
 
         Raises:
             SinkUnavailable: not now.
@@ -83,7 +87,7 @@ class RemoteSink:
         """
         if batch.stream.name != APPOINTMENTS.name:
             return ()
-        return self._opened().preview(batch)
+        return self._opened().preview(batch, taken=taken)
 
     def check(self, context: SinkContext, /) -> None:
         """Sign in and read whose system it is; writes nothing.

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Any, Final
+from urllib.parse import quote, unquote
 
 from zimun_sync.ids import IdState, Known
 from zimun_sync.remotes.contract import Item, Refused
@@ -15,6 +16,8 @@ CANCELLED: Final = "@cancelled"
 ABOUT, DONE = "about", "done"
 #: In `Known.sent` of an appointment that was about to be taken away.
 ARCHIVING: Final = "@archiving"
+#: In `Known.sent`: a person was told that its create may have arrived, and can see to it.
+MAYBE: Final = "@maybe"
 #: In `Known.sent`: ids of contacts that it was about to be tied to.
 TYING: Final = "@tying"
 
@@ -107,7 +110,11 @@ def not_there(base: Known) -> Known:
 
 def ties(entry: Known) -> set[str]:
     """Remote ids of contacts that it is tied to, or may be after a crash."""
-    return only(entry.linked_to) | set(entry.sent.get(TYING, "").split())
+    return only(entry.linked_to) | _tying(entry)
+
+
+def _tying(entry: Known) -> set[str]:
+    return {unquote(each) for each in entry.sent.get(TYING, "").split()}
 
 
 def is_tied(entry: Known, contact_id: str | None) -> bool:
@@ -122,10 +129,12 @@ def only(contact_id: str | None) -> set[str]:
 
 def about_to_tie(entry: Known, contact_id: str | None) -> Known:
     """The entry, with the contact that it is about to be tied to."""
-    about = {*entry.sent.get(TYING, "").split(), *only(contact_id)} - only(entry.linked_to)
+    about = {*_tying(entry), *only(contact_id)} - only(entry.linked_to)
     if not about:
         return entry
-    return replace(entry, sent={**entry.sent, TYING: " ".join(sorted(about))})
+    return replace(
+        entry, sent={**entry.sent, TYING: " ".join(sorted(quote(each, safe="") for each in about))}
+    )
 
 
 def without(entry: Known, *names: str) -> Known:

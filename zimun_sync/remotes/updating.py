@@ -64,7 +64,10 @@ class Updater:
 
     def _keep(self, kept: Sequence[_Due]) -> None:
         """Remember what was found to be there already."""
-        entries = [(each.task, replace(each.task.base, sent=_sent(each))) for each in kept]
+        entries = [
+            (each.task, self.side.kept(replace(each.task.base, sent=_sent(each)), each.task))
+            for each in kept
+        ]
         self.side.save([entry for task, entry in entries if entry != task.before])
 
     def _write(self, portion: Sequence[_Due]) -> dict[str, Result]:

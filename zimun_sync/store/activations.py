@@ -103,13 +103,15 @@ class Activations:
         with self._database.write(durable=True) as connection:
             return creates.approve(self._database, connection, sink, micros(self._clock))
 
-    def forget_sent(self, sink: str) -> None:
-        """Trust nothing that was sent: the sink compares everything with what is there now.
+    def doubt_sent(self, sink: str) -> None:
+        """Trust nothing that was sent: the sink compares all of it with what is there now.
 
         Part of `replay` and `adopt`; harmless for sinks that remember nothing.
         """
         with self._database.write(durable=True) as connection:
-            _doubt(connection, remote_ids.c.sink == sink)
+            connection.execute(
+                sa.update(remote_ids).where(remote_ids.c.sink == sink).values(doubted=True)
+            )
 
     def forget(self, sink: str) -> None:
         """Forget everything of a sink: account, consent, ids, persons, counts and notices.
@@ -149,13 +151,8 @@ def start_over(connection: Connection) -> list[str]:
     names = connection.execute(sa.select(remote_accounts.c.sink)).scalars().all()
     connection.execute(sa.update(remote_accounts).values(_NO_CONSENT))
     connection.execute(sa.update(remote_creates).values(approved=False))
-    _doubt(connection, sa.true())
-    return list(names)
-
-
-def _doubt(connection: Connection, which: sa.ColumnElement[bool]) -> None:
+    # Digests that are older than what is there would make our own values look like a person's.
     connection.execute(
-        sa.update(remote_ids)
-        .where(which, remote_ids.c.sent != _NOTHING_SENT)
-        .values(sent=_NOTHING_SENT)
+        sa.update(remote_ids).where(remote_ids.c.sent != _NOTHING_SENT).values(sent=_NOTHING_SENT)
     )
+    return list(names)

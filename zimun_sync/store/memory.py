@@ -9,7 +9,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from zimun_sync.ids import Activation, IdState, Known
+from zimun_sync.ids import DOUBTED, Activation, IdState, Known
 from zimun_sync.store import notices
 from zimun_sync.store.activations import consent
 from zimun_sync.store.clock import Clock, micros
@@ -213,7 +213,8 @@ def _row(entry: Known) -> tuple[Any, ...]:
         str(entry.state),
         entry.remote_id,
         entry.version,
-        _encode(entry.sent),
+        _encode({name: value for name, value in entry.sent.items() if name != DOUBTED}),
+        DOUBTED in entry.sent,
         entry.token,
         entry.contact,
         entry.linked_to,
@@ -227,7 +228,7 @@ def _known(row: Any) -> Known:
         state=IdState(row.state),
         remote_id=row.remote_id,
         version=row.version,
-        sent=_sent(row.sent),
+        sent=_sent(row.sent) | ({DOUBTED: "replay"} if row.doubted else {}),
         token=row.token,
         contact=row.contact,
         linked_to=row.linked_to,

@@ -310,7 +310,8 @@ remote_accounts = Table(
     Column("allowance", BigInteger, nullable=False),
 )
 
-#: What a sink knows of each remote object, by our key. `sent` and `person` are MessagePack.
+#: What a sink knows of each remote object, by our key. `sent` and `person` are MessagePack;
+#: `doubted`: it has to be compared with what is there, for a replay.
 #: A contact's key is a person key in clear, and so is `contact`: forgetting a person has to
 #: reach them here as in `remote_persons`.
 remote_ids = Table(
@@ -323,6 +324,7 @@ remote_ids = Table(
     Column("remote_id", String),
     Column("version", String),
     Column("sent", LargeBinary, nullable=False),
+    Column("doubted", Boolean, nullable=False),
     Column("token", String, nullable=False),
     Column("contact", String),
     Column("linked_to", String),

@@ -100,7 +100,7 @@ class RemoteRig:
 
     def replay(self) -> None:
         """Have everything delivered again, and nothing trusted that was sent before."""
-        self.store.activations.forget_sent(SINK)
+        self.store.activations.doubt_sent(SINK)
         self.store.deliveries.rewind(SINK)
 
     # -- what the engine does -----------------------------------------------------------------

@@ -32,6 +32,7 @@ def _create_memory() -> None:
         sa.Column("remote_id", sa.String),
         sa.Column("version", sa.String),
         sa.Column("sent", sa.LargeBinary, nullable=False),
+        sa.Column("doubted", sa.Boolean, nullable=False),
         sa.Column("token", sa.String, nullable=False),
         sa.Column("contact", sa.String),
         sa.Column("linked_to", sa.String),
