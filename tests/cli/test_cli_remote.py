@@ -143,7 +143,7 @@ def test_before_anything_is_stored_it_says_so(cli: Cli, crm: Path) -> None:
     ended = cli("sinks", "activate", "crm", "--json")
     assert ended.json["changes"] == 0
     ended = cli("sinks", "activate", "crm", "--yes")
-    assert "No appointments are stored yet: `zimun-sync sync` first" in ended.out
+    assert "Nothing is waiting for it." in ended.out
 
 
 def test_a_remote_system_that_cannot_be_asked_is_not_activated(cli: Cli, synced: Path) -> None:

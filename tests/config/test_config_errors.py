@@ -318,3 +318,19 @@ def test_content_that_is_no_configuration(
     Path("x.yaml").write_bytes(content)
 
     assert _message(Path("x.yaml")) == expected
+
+
+def test_settings_that_contradict_each_other_are_told_by_their_section(problems: Problems) -> None:
+    [line] = problems(
+        f"{GOOD}sinks:\n  desk: {{type: csv, path: out, delimiter: ',', decimal_separator: ','}}\n"
+    )
+    assert line.startswith(f"{FILE}:6: sinks.desk:")
+
+
+def test_a_contradiction_shows_no_secret(problems: Problems) -> None:
+    [line] = problems(
+        f"{GOOD}sinks:\n  crm:\n    type: hubspot\n    start_from: now\n"
+        "    token: pat-s3cr3t\n    client_id: someone\n"
+    )
+    assert "sinks.crm:" in line
+    assert "s3cr3t" not in line

@@ -102,6 +102,21 @@ def test_what_a_lost_state_wrote_is_compared_with_what_is_wanted_now(bench: Benc
     assert (seen.starts_at, seen.status) == (at("2031-05-05T15:00:00+02:00"), "no_show")
 
 
+def test_a_lost_state_announces_no_create_and_overwrites_nobodys_words(bench: Bench) -> None:
+    first = bench.rig()
+    first.book(1)
+    first.sync()
+    first.system.edit(Kind.APPOINTMENT, first.appointment(1).id, title="Edited")
+    first.restart()
+    again = bench.rig()
+    again.book(1, appointment_time="2031-05-05T15:00:00+02:00")
+    again.pull()
+    assert {each.action for each in again.preview()} <= {"update", "link"}
+    again.deliver()
+    assert len(bench.desk.appointments()) == 1
+    assert again.appointment(1).title == "Edited"
+
+
 @on(LAGS)
 def test_a_retry_that_is_cut_off_doubles_nothing(bench: Bench) -> None:
     rig = bench.rig()

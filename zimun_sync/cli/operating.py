@@ -95,7 +95,8 @@ def pause(
             _pause_sink(store, str(sink))
         else:
             store.pauses.add(str(source))
-    out().print(f"{_title(sink, source)} is paused; `zimun-sync resume` lets it go on.")
+    which = sink or f"--source {source}"
+    out().print(f"{_title(sink, source)} is paused; `zimun-sync resume {which}` lets it go on.")
 
 
 def _pause_sink(store: "Store", name: str) -> None:

@@ -166,7 +166,7 @@ def print_announcement(console: Console, announcement: Announcement) -> None:
     console.print(f"It sends {_starts_from(announcement.activation)}.", markup=False)
     if not announcement.tally.changes:
         console.print(
-            "No appointments are stored yet: `zimun-sync sync` first, to see what it would send.",
+            "Nothing is waiting for it. Before the first `zimun-sync sync` nothing is stored yet.",
             style="yellow",
             markup=False,
         )

@@ -61,7 +61,7 @@ def _header_names(value: dict[str, SecretStr]) -> dict[str, SecretStr]:
 class _Section(BaseModel):
     """A group of settings: frozen, and an unknown name is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class ServerSettings(_Section):

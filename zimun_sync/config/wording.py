@@ -65,7 +65,7 @@ def say(items: Sequence[Any], place: Place, shown: str, known: Sequence[str]) ->
             return f"is required; add it, or set {PREFIX}{spelling(place)}"
         case "extra_forbidden":
             return unknown(str(place[-1]), known)
-        case _ if item["loc"][-1] == "[key]":
+        case _ if item["loc"][-1:] == ("[key]",):
             return "a name has lower-case letters, digits, '-' and '_', and starts with a letter"
         case _ if item["input"] is None:
             return "has no value; give it one or leave it out"

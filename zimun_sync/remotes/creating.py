@@ -60,12 +60,12 @@ class Creator:
     def _settled(self, tasks: Sequence[Task]) -> dict[str, Result]:
         """What is there already; a create that may have arrived is never repeated blindly."""
         abilities, kind = self.side.remote.abilities, self.side.kind
-        if self._upserts:
-            return {}
-        is_safe = kind in abilities.safe_creates
         if (kind, By.KEY) in abilities.finds:
-            return self.side.adopt_by_key([each for each in tasks if _is_open(each) or not is_safe])
-        if is_safe:
+            # Also where a create may be repeated: a state that was restored knows of none.
+            return self.side.adopt_by_key(
+                [each for each in tasks if not (self._upserts and _is_open(each))]
+            )
+        if kind in abilities.safe_creates:
             return {}
         doubtful = [task for task in tasks if _is_open(task) and not task.sought]
         told = [replace(each.base, sent={**each.base.sent, MAYBE: "told"}) for each in doubtful]
@@ -95,7 +95,7 @@ class Creator:
                     f"Run {run_id} would create more than {self.max_creates} objects there "
                     "(max_creates_per_run); nothing beyond that was written.",
                     hint="`zimun-sync sync --dry-run` shows what it would write; if that is "
-                    "right, `zimun-sync resume` lets it go on.",
+                    "right, `zimun-sync resume SINK` lets it go on.",
                 )
             counted += [task for task in tasks if task.run_id == run_id]
 

@@ -36,7 +36,9 @@ DEFAULT_STATUSES: dict[Status, Action] = {
 class Section(BaseModel):
     """A group of settings: frozen, and an unknown name is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, hide_input_in_errors=True
+    )
 
 
 def _shorthand(value: Any) -> Any:

@@ -57,7 +57,7 @@ Scope = Annotated[str, Field(pattern=r"^[!#-\[\]-~]+$")]
 class _Section(BaseModel):
     """A group of settings: frozen, and an unknown name is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class Paths(_Section):

@@ -11,7 +11,7 @@ from zimun_connectors.common.access import PublishSettings
 class DuckdbSettings(BaseModel):
     """Settings of one `duckdb` sink."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     type: Literal["duckdb"] = Field(default="duckdb", description="The connector.")
     path: Path = Field(

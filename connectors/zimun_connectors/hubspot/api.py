@@ -142,7 +142,7 @@ def lacks(names: Sequence[str], kind: str) -> SinkBroken:
     return SinkBroken(
         f"The portal has no property {', '.join(map(repr, names))} of {kind}.",
         hint="Create it in HubSpot (Settings, Properties), or take it out of the mapping "
-        f"(`fields: {{{names[0]}: null}}`); then `zimun-sync resume`.",
+        f"(`fields: {{{names[0]}: null}}`); then `zimun-sync resume SINK`.",
     )
 
 
@@ -166,7 +166,7 @@ def _forbidden(where: str, trouble: Trouble) -> SinkBroken:
         )
     return SinkBroken(
         f"The HubSpot app lacks a scope for {where}: one of {', '.join(trouble.scopes)}.",
-        hint="Add it to the app (Settings, Integrations), then `zimun-sync resume`.",
+        hint="Add it to the app (Settings, Integrations), then `zimun-sync resume SINK`.",
     )
 
 
