@@ -21,7 +21,7 @@ _TEXT_COLUMNS = frozenset(
 class CsvSettings(BaseModel):
     """Settings of one `csv` sink."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     type: Literal["csv"] = Field(default="csv", description="The connector.")
     path: Path = Field(

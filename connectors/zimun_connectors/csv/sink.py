@@ -6,8 +6,8 @@ from pathlib import Path
 from zimun_connectors.common.files import try_to_write
 from zimun_connectors.common.identity import refuse_other_store
 from zimun_connectors.common.lock import WriterLock
+from zimun_connectors.common.sqlite import explained
 from zimun_connectors.csv.config import CsvSettings
-from zimun_connectors.csv.failures import explained
 from zimun_connectors.csv.session import Session
 from zimun_connectors.csv.state import State
 from zimun_sync.errors import SinkBroken

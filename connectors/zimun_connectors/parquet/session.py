@@ -1,0 +1,88 @@
+"""What a sink has at hand between `open` and `close`."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from zimun_connectors.parquet.config import ParquetSettings
+from zimun_connectors.parquet.layout import Layout
+from zimun_connectors.parquet.pending import Pending
+from zimun_connectors.parquet.publish import Publisher
+from zimun_connectors.parquet.records import Known, Records
+from zimun_connectors.parquet.rows import parts, split
+from zimun_connectors.parquet.state import State
+from zimun_sync.model import STREAMS, Stream
+from zimun_sync.sinks import Batch, StoredChange
+
+
+class Session:
+    """The open sink: mended, published, ready to write.
+
+    Args:
+        state: the open state; closed with the session.
+        settings: the sink's settings.
+        layout: where its files lie.
+        now: the engine's clock.
+    """
+
+    def __init__(
+        self, state: State, settings: ParquetSettings, layout: Layout, now: Callable[[], datetime]
+    ) -> None:
+        self.state = state
+        self._records = Records(state.db)
+        self._pending = Pending(state.db)
+        self._publisher = Publisher(state, self._pending, settings, layout, now)
+        for stream in STREAMS.values():
+            self._publisher.held(stream)
+        self.publish(more=False)
+
+    def close(self) -> None:
+        """Let go of the state."""
+        self.state.close()
+
+    def publish(self, *, more: bool) -> None:
+        """Let readers see what was written; see `Publisher.publish`."""
+        self._publisher.publish(more=more)
+
+    def write(self, batch: Batch) -> int:
+        """Write those of the changes that are news, durably.
+
+        Returns:
+            How many were.
+        """
+        held = self._publisher.held(batch.stream)
+        keys = [change.key for change in batch.stored]
+        known = self._records.known(held.id, batch.source, keys)
+        news = [change for change in batch.stored if _is_news(change, known.get(change.key))]
+        places = parts(batch.stream, news, dated=held.dated)
+        with self.state.transaction():
+            if news:
+                self._take(batch, held.id, news, places, known)
+            self.state.advance(batch.source, batch.stream.name, batch.last_seq)
+        return len(news)
+
+    def _take(
+        self,
+        batch: Batch,
+        stream: int,
+        news: list[StoredChange],
+        places: list[str | None],
+        known: dict[str, Known],
+    ) -> None:
+        stamp = self._pending.next_stamp()
+        for part, rows in split(batch, news, places):
+            self._pending.add(stream, stamp, part, rows)
+        former = ((change.key, known[change.key].part) for change in news if change.key in known)
+        gone = [(part, key) for key, part in former if part is not None]
+        self._pending.leave(stream, stamp, batch.source, gone)
+        entries = [(c.key, c.seq, c.hash, part) for c, part in zip(news, places, strict=True)]
+        self._records.put(stream, batch.source, entries)
+
+    def hashes(self, source: str, stream: Stream) -> Iterator[tuple[str, str]]:
+        """Key and content hash of every record of that source and stream."""
+        return self._records.hashes(self._publisher.held(stream).id, source)
+
+
+def _is_news(change: StoredChange, known: Known | None) -> bool:
+    """Whether the change comes after what is known, and differs from it."""
+    seq, digest = (known.seq, known.hash) if known else (-1, "")
+    return change.seq > seq and change.hash != digest
