@@ -22,7 +22,7 @@ SINKS = {"sinks", "tables", "ids"}
 ENGINE = WORDS | SINKS | {"zimun", "normalize", "store"}
 #: What each part may import of the others. Whatever is not named here may not be there.
 MAY_IMPORT: Mapping[str, set[str]] = {
-    "zimun_sync": set(),
+    "zimun_sync": {"querying"},
     "collector": set(),
     "cron": set(),
     "model": set(),
@@ -41,6 +41,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "wiring": ENGINE | {"config", "pipeline"},
     "checking": ENGINE | {"config", "pipeline", "wiring"},
     "status": ENGINE | {"config", "pipeline", "cron"},
+    "querying": WORDS | SINKS | {"store", "config"},
     "logs": {"events"},
     "web": ENGINE | {"config", "status"},
     "daemon": ENGINE
@@ -48,7 +49,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     | {"network"},
     "cli": ENGINE
     | {"config", "pipeline", "wiring", "checking", "status", "daemon", "logs", "web"}
-    | {"sandbox", "collector", "network"},
+    | {"sandbox", "collector", "network", "querying"},
     "sandbox": {"errors"},
     "remotes": WORDS | {"sinks", "ids", "network"},
     "testing": ENGINE | {"remotes", "pipeline"},
@@ -69,7 +70,7 @@ KEPT_TO = {
     "rich": {"cli"},
     "structlog": {"logs", "cli"},
     "prometheus_client": {"status"},
-    "duckdb": {"zimun_connectors", "cli"},
+    "duckdb": {"zimun_connectors", "cli", "querying", "zimun_sync"},
 }
 NOT_FOR_HELP = {
     "alembic",

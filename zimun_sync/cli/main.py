@@ -9,9 +9,11 @@ import typer
 from zimun_sync import __version__
 from zimun_sync.cli import (
     activation,
+    backfilling,
     backups,
     operating,
     quarantine,
+    querying,
     records,
     serve,
     setup,
@@ -30,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (syncing, serve, state, operating, records, sinks, setup):
+for group in (syncing, serve, querying, backfilling, state, operating, records, sinks, setup):
     group.register(app)
 app.add_typer(quarantine.app, name="quarantine")
 setup.config_app.command("reload")(serve.reload)

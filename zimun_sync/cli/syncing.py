@@ -99,7 +99,7 @@ def _by_the_daemon(settings: "Config", names: list[str], *, full: bool) -> "Sync
 
 
 def _here(settings: "Config", names: list[str], *, full: bool) -> "SyncReport":
-    with _listening(settings) as emit:
+    with listening(settings) as emit:
         return run_sync(settings, names, emit, full=full)
 
 
@@ -112,7 +112,7 @@ def run_sync(
 
     relax_collector()
     with ExitStack() as stack:
-        stop = stack.enter_context(_stopping_on_signals())
+        stop = stack.enter_context(stopping_on_signals())
         store = stack.enter_context(open_store(settings))
         jobs = [stack.enter_context(source_job(settings, name, emit, stop)) for name in names]
         options = SyncOptions(full=full, patience=settings.sync.sink_patience, stop=stop)
@@ -130,7 +130,7 @@ def _chosen(settings: "Config", names: list[str] | None) -> list[str]:
 
 
 @contextmanager
-def _listening(settings: "Config") -> "Iterator[Emit]":
+def listening(settings: "Config") -> "Iterator[Emit]":
     """A display on a terminal, beside which only errors are told; log lines elsewhere."""
     from rich.console import Console
 
@@ -150,7 +150,7 @@ def _listening(settings: "Config") -> "Iterator[Emit]":
 
 
 @contextmanager
-def _stopping_on_signals() -> Iterator[Event]:
+def stopping_on_signals() -> Iterator[Event]:
     """An event that SIGINT and SIGTERM set; a second one ends the process at once."""
     stop = Event()
 
