@@ -23,7 +23,7 @@ services:
 	@sh tests/services.sh
 
 test: $(READY) services
-	$(BIN)/pytest --numprocesses=2 --dist=loadscope
+	$(BIN)/pytest --numprocesses=3 --dist=loadscope
 
 coverage: $(READY) services
 	$(BIN)/coverage erase
