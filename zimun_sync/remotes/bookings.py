@@ -1,6 +1,5 @@
 """A batch of changes as appointments on their way to a remote system."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -82,11 +81,3 @@ def by_contact(bookings: Sequence[Booking], contacts: Mapping[str, str]) -> dict
         if contact is not None:
             latest[contact] = booking
     return latest
-
-
-def by_run(bookings: Sequence[Booking]) -> dict[str, list[Booking]]:
-    """Bookings by the run that brought them."""
-    runs: dict[str, list[Booking]] = defaultdict(list)
-    for booking in bookings:
-        runs[booking.run_id].append(booking)
-    return runs
