@@ -15,7 +15,7 @@ class IdState(StrEnum):
 
     INTENDED = "intended"  #: its create was about to be sent; whether it arrived is not known
     LINKED = "linked"  #: it is there
-    ARCHIVED = "archived"  #: we took it away
+    ABSENT = "absent"  #: it is not there: never made, refused, or taken away by us
     DELETED = "deleted"  #: a person deleted it there
 
 

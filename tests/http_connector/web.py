@@ -1,6 +1,7 @@
 """A real HTTP server on loopback with a system behind it that speaks JSON and fails at will."""
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -51,7 +52,7 @@ class Fault:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class JsonSystem:
+class JsonSystem(ABC):
     """A system on loopback: subclass it with `answer`. Use it as a context manager.
 
     Attributes:
@@ -66,9 +67,9 @@ class JsonSystem:
         self._server = _server(self)
         self._thread = Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
+    @abstractmethod
     def answer(self, call: Call) -> Reply:
         """Carry a call out."""
-        raise NotImplementedError
 
     @property
     def url(self) -> str:

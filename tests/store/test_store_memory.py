@@ -113,7 +113,7 @@ def test_of_several_contacts_that_are_one_there_a_linked_one_is_found(memory: Me
         Known("email:a@example.org", IdState.DELETED, "77"),
         Known("email:c@example.org", IdState.LINKED, "77"),
         Known("email:d@example.org", IdState.LINKED, "77"),
-        Known("email:z@example.org", IdState.ARCHIVED, "77"),
+        Known("email:z@example.org", IdState.ABSENT, "77"),
     ]
     for order in (merged, merged[::-1]):
         memory.save(CONTACT, order)

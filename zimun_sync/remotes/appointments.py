@@ -125,7 +125,7 @@ class AppointmentStep:
 
     def _task(self, booking: Booking, known: Known | None, tie: Tie | None) -> Task:
         """What is to be done for an appointment. `tie`: None leaves its contact as it is."""
-        base = known or Known(booking.key, IdState.ARCHIVED)
+        base = known or Known(booking.key, IdState.ABSENT)
         contact_id = _tied_to(base)
         if tie is not None:
             base = replace(base, contact=tie.contact, person=booking.person.digests)

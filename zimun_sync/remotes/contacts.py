@@ -108,7 +108,7 @@ class ContactStep:
     ) -> Task | None:
         """What is to be done for a contact; None if it was deleted there and stays so."""
         before = chooser.known.get(contact)
-        base = before or Known(contact, IdState.ARCHIVED)
+        base = before or Known(contact, IdState.ABSENT)
         if choice.found is not None and not _is_at(base, choice.found):
             base = linked(base, choice.found.id, choice.found.version)
         elif base.state is IdState.DELETED and not self.plan.settings.recreate_deleted:

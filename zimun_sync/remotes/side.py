@@ -56,10 +56,7 @@ class Side:
             sent: digests of its fields.
             at: remote id and version.
         """
-        entry = replace(linked(task.base, *at), sent=sent)
-        if not self._ties_by_field:
-            return entry
-        return replace(without(entry, TYING), linked_to=task.contact_id)
+        return self.kept(replace(linked(task.base, *at), sent=sent), task)
 
     def kept(self, entry: Known, task: Task) -> Known:
         """What to remember of an object that is as it should be: its tie is no longer in doubt."""

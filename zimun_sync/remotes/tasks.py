@@ -99,7 +99,7 @@ def not_there(base: Known) -> Known:
     """An object that is not there, and may be created."""
     return replace(
         base,
-        state=IdState.ARCHIVED,
+        state=IdState.ABSENT,
         remote_id=None,
         version=None,
         sent={},
