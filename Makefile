@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: setup demo test coverage check format bench clean services
+.PHONY: setup demo test coverage check format bench long-read backfill clean services
 
 setup: $(READY)
 
@@ -42,6 +42,12 @@ bench: $(READY)
 	$(BIN)/python bench/run.py
 	$(BIN)/python bench/latency.py
 	$(BIN)/python bench/intake.py
+
+long-read: $(READY)
+	$(BIN)/python bench/long_read.py
+
+backfill: $(READY)
+	$(BIN)/python bench/backfill.py
 
 clean:
 	rm -rf $(VENV) demo build dist .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/systems/.venvs

@@ -76,17 +76,17 @@ class Customers:
             data={"grant_type": "client_credentials"},
         ).json()["access_token"]
         headers = {"Authorization": f"Bearer {token}"}
-        self._api = httpx.Client(base_url=api["base_url"], headers=headers, timeout=60)
+        self.api = httpx.Client(base_url=api["base_url"], headers=headers, timeout=60)
         self._lock = threading.Lock()
         self.booked: dict[str, float] = {}
 
     def orders(self) -> Iterator[Order]:
         """Orders that are not in each other's way, as far as can be told beforehand."""
-        organization = self._api.get("/organization").json()["organization_id"]
+        organization = self.api.get("/organization").json()["organization_id"]
         busy: dict[tuple[str, str], list[tuple[datetime, datetime]]] = {}
-        for service in self._api.get("/services", params={"page_size": 50}).json()["items"]:
+        for service in self.api.get("/services", params={"page_size": 50}).json()["items"]:
             asked = {"service_id": service["service_id"], "days_ahead": 14}
-            for slot in self._api.get("/availability", params=asked).json()["slots"]:
+            for slot in self.api.get("/availability", params=asked).json()["slots"]:
                 for number in range(FORTNIGHTS):
                     start = datetime.fromisoformat(slot["start"]) + timedelta(days=14 * number)
                     end = start + timedelta(minutes=service["duration"]) + GAP
@@ -107,12 +107,12 @@ class Customers:
         while True:
             with self._lock:
                 order = next(orders)
-            held = self._api.post("/appointments/hold", json=order)
+            held = self.api.post("/appointments/hold", json=order)
             if held.is_success:
                 break
         contact = {"contact_name": "Bench", "contact_email": "bench@example.com"}
         body = {"hold_id": held.json()["hold_id"], **contact}
-        answer = self._api.post("/appointments/confirm", json=body).raise_for_status()
+        answer = self.api.post("/appointments/confirm", json=body).raise_for_status()
         self.booked[answer.json()["appointment_id"]] = time.time()
 
     def book_at(self, pace: float, seconds: float) -> None:
@@ -159,8 +159,8 @@ class Daemon:
                 [program("zimun-sync"), "serve"], cwd=self.folder, stderr=stream
             )
         try:
-            _until(lambda: "daemon_started" in log.read_text())
-            _until(lambda: self.run("sync", "--json").returncode == 0)
+            until(lambda: "daemon_started" in log.read_text())
+            until(lambda: self.run("sync", "--json").returncode == 0)
             lines = [json.loads(line) for line in log.read_text().splitlines() if line[0] == "{"]
             (address,) = (each["address"] for each in lines if each["event"] == "daemon_started")
             registered = self.run("webhooks", "register", address)
@@ -172,7 +172,8 @@ class Daemon:
             process.wait(60)
 
 
-def _until(reached: Callable[[], Any]) -> None:
+def until(reached: Callable[[], Any]) -> None:
+    """Wait until something is so; ends this process if it never is."""
     deadline = time.monotonic() + 300
     while not reached():
         if time.monotonic() > deadline:
@@ -210,8 +211,8 @@ def measure(api: dict[str, Any], pace: float, seconds: float) -> dict[str, Any]:
             customers.book_at(pace, seconds)
             over.set()
             puller.join()
-            _until(lambda: customers.booked.keys() <= seen.at.keys())
-            _until(lambda: not differences(api, daemon.database))
+            until(lambda: customers.booked.keys() <= seen.at.keys())
+            until(lambda: not differences(api, daemon.database))
     if len(customers.booked) < int(pace * seconds):
         sys.exit("not enough slots are free: ask for fewer bookings")
     lags = sorted(seen.at[key] - at for key, at in customers.booked.items())

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 
 def program(name: str) -> str:
@@ -28,20 +28,43 @@ def sandbox(rows: int, latency_ms: int = 0) -> Iterator[dict[str, Any]]:
             process.terminate()
 
 
-def differences(api: dict[str, Any], database: Path) -> dict[str, Any]:
-    """Checksums in which DuckDB differs from the source: (source's, DuckDB's)."""
+def requests(api: dict[str, Any]) -> dict[str, int]:
+    """How often the sandbox was asked for what; without what nobody asked for."""
+    return {what: count for what, count in _control(api, "requests")["requests"].items() if count}
+
+
+def forget_requests(api: dict[str, Any]) -> None:
+    """Count the sandbox's requests anew."""
+    _control(api, "requests", "DELETE")
+
+
+def _control(api: dict[str, Any], path: str, method: str = "GET") -> Any:
+    root = api["base_url"].removesuffix("/api/v1")
+    request = Request(f"{root}/_sandbox/{path}", method=method)  # noqa: S310 - our own sandbox
+    with urlopen(request) as answer:  # noqa: S310
+        return json.loads(answer.read() or "null")
+
+
+def differences(
+    api: dict[str, Any], database: Path | None, relation: str = "appointments"
+) -> dict[str, Any]:
+    """Checksums in which a sink differs from the source: (source's, the sink's).
+
+    Args:
+        api: what the sandbox says on start-up.
+        database: the DuckDB file, None for a sink of other files.
+        relation: the appointments in DuckDB's SQL.
+    """
     import duckdb
 
-    root = api["base_url"].removesuffix("/api/v1")
-    with urlopen(f"{root}/_sandbox/checksums") as answer:  # noqa: S310 - our own sandbox
-        truth = json.load(answer)
-    with duckdb.connect(database, read_only=True) as connection:
+    truth = _control(api, "checksums")
+    with duckdb.connect(database or ":memory:", read_only=bool(database)) as connection:
         ((count, minutes, instants),) = connection.execute(
             "SELECT count(*), sum(duration_minutes), sum(epoch_us(starts_at)) // 1000000 "
-            "FROM appointments"
+            f"FROM {relation}"
         ).fetchall()
         prices = connection.execute(
-            "SELECT price_currency, sum(price_amount) FROM appointments "
+            f"SELECT price_currency, sum(price_amount) FROM {relation} "
             "WHERE price_amount IS NOT NULL GROUP BY ALL"
         ).fetchall()
     found = {"count": count, "durations": minutes, "instants": instants, "prices": dict(prices)}

@@ -1,6 +1,7 @@
 """Trying what a configuration names, without changing anything: credentials, scopes, sinks."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from threading import Event
 
@@ -8,15 +9,19 @@ from zimun_sync.config import Config, SourceSettings
 from zimun_sync.errors import (
     AuthenticationFailed,
     NotFound,
+    RequestRefused,
+    ScopeMissing,
     SinkError,
     SourceError,
     SourceUnavailable,
     StoreError,
 )
 from zimun_sync.pipeline.contact import sink_context
+from zimun_sync.pipeline.horizon import MADE
 from zimun_sync.sinks import Checks
 from zimun_sync.store import Store
 from zimun_sync.wiring import build_sink, client
+from zimun_sync.zimun import ZimunClient
 
 #: A person is waiting: give up on an unreachable host sooner than a nightly run would.
 _PATIENCE_SECONDS = 15.0
@@ -62,18 +67,37 @@ def _check_source(name: str, settings: SourceSettings) -> Iterator[Finding]:
         for stream in settings.streams:
             what = f"source {name}: {stream}"
             try:
-                page = api.page(stream)
+                seen = _ask(api) if stream in MADE else _first_page(api, stream)
             except NotFound as error:
                 needed = stream == "appointments"
                 message = error.message if needed else "not offered by this API; left out"
                 yield Finding(what, "bad" if needed else "note", message, error.hint * needed)
             except SourceError as error:
-                yield Finding(what, "bad", error.message, error.hint)
+                optional = stream in MADE and isinstance(error, ScopeMissing)
+                yield Finding(what, "note" if optional else "bad", error.message, error.hint)
                 if isinstance(error, (AuthenticationFailed, SourceUnavailable)):
                     return
             else:
-                more = " and more" if page.next_page_token else ""
-                yield Finding(what, "ok", f"{len(page.items)} on the first page{more}")
+                yield Finding(what, "ok", seen)
+
+
+def _first_page(api: ZimunClient, stream: str) -> str:
+    page = api.page(stream)
+    more = " and more" if page.next_page_token else ""
+    return f"{len(page.items)} on the first page{more}"
+
+
+def _ask(api: ZimunClient) -> str:
+    """Ask when some service is free, as availability and holidays are told by such answers."""
+    service = next(api.services(), None)
+    if service is None:
+        return "there is no service to ask for yet"
+    asked = {"service_id": service.service_id, "days_ahead": "1"}
+    if service.location_ids:
+        asked["location_id"] = service.location_ids[0]
+    with suppress(RequestRefused):  # this service cannot be booked; what is asked for is known
+        api.page("availability", params=asked)
+    return "answers"
 
 
 def _check_sink(config: Config, store: Store, name: str) -> Finding:
@@ -82,7 +106,7 @@ def _check_sink(config: Config, store: Store, name: str) -> Finding:
     if not isinstance(sink, Checks):
         return Finding(what, "note", "its connector cannot be tried without writing")
     try:
-        sink.check(sink_context(store, name))
+        sink.check(sink_context(store, name, streams=config.streams))
     except SinkError as error:
         return Finding(what, "bad", error.message, error.hint)
     return Finding(what, "ok", "ready")

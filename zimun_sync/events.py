@@ -78,6 +78,20 @@ class Renormalized:
 
 
 @dataclass(frozen=True, slots=True)
+class FieldAppeared:
+    """Records have a field that no column is made of, told once ever; it is part of `extra`.
+
+    `suggested`: the type that a column of such values would have.
+    """
+
+    source: str
+    stream: str
+    field: str
+    json_type: str
+    suggested: str
+
+
+@dataclass(frozen=True, slots=True)
 class NormalizerProcessEnded:
     """The process that normalized a long listing was killed; the work goes on without it."""
 
@@ -336,6 +350,7 @@ Event = (
     | DisputeSettled
     | RunFinished
     | Renormalized
+    | FieldAppeared
     | NormalizerProcessEnded
     | RequestRetried
     | BatchDelivered

@@ -1,5 +1,6 @@
 """Streams, columns, records and changes: the words every other module speaks."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -49,16 +50,23 @@ class Stream:
         name: as in configuration, tables and files.
         key: the column that identifies a record within one source.
         content: the columns that the source fills, in their stable order.
+        promoted: further fields of the source that the configuration makes columns.
     """
 
     name: str
     key: str
     content: tuple[Column, ...]
+    promoted: tuple[Column, ...] = ()
+
+    @property
+    def filled(self) -> tuple[Column, ...]:
+        """Content columns followed by the promoted ones: what a row that a sink gets holds."""
+        return self.content + self.promoted
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """Content columns followed by the lineage columns."""
-        return self.content + LINEAGE
+        """Content columns, promoted ones, then the lineage columns."""
+        return self.filled + LINEAGE
 
 
 LINEAGE = (
@@ -197,11 +205,97 @@ ORGANIZATION = Stream(
     ),
 )
 
-#: Every stream, in the order a sync pulls them: appointments need the locations' time zones.
+HOLIDAYS = Stream(
+    "holidays",
+    "holiday_id",
+    (
+        Column("holiday_id", _T.TEXT, "Location and day: `location_id@date`."),
+        _ORGANIZATION,
+        _LOCATION,
+        Column("date", _T.DATE, "The holiday, by the location's calendar."),
+        Column("name", _T.TEXT, "What the day is called."),
+        *_TAIL,
+    ),
+)
+
+AVAILABILITY = Stream(
+    "availability",
+    "availability_id",
+    (
+        Column(
+            "availability_id",
+            _T.TEXT,
+            "Service, location, staff member and day: `service_id@location_id@staff_id@date`.",
+        ),
+        _ORGANIZATION,
+        _LOCATION,
+        Column("service_id", _T.TEXT, "Service that is offered."),
+        Column("staff_id", _T.TEXT, "Who offers it; null where it was not asked for each person."),
+        Column("date", _T.DATE, "The day, by the location's calendar."),
+        Column("timezone", _T.TEXT, "IANA zone of the location."),
+        Column(
+            "slots",
+            _T.JSON,
+            "JSON array of the free slots in order: [start, end], ISO 8601 in UTC. A slot that "
+            "has begun stays as it was last seen.",
+        ),
+        Column("slot_count", _T.INTEGER, "How many free slots."),
+        Column("free_minutes", _T.INTEGER, "Minutes that at least one free slot covers."),
+        *_TAIL,
+    ),
+)
+
+APPOINTMENT_VERSIONS = Stream(
+    "appointment_versions",
+    "version_id",
+    (
+        Column("version_id", _T.TEXT, "Appointment, time and content of the version."),
+        Column("valid_from", _T.INSTANT, "Since when the appointment was so, UTC."),
+        Column(
+            "valid_to", _T.INSTANT, "When the next version took its place, UTC; null: it stands."
+        ),
+        Column("is_deleted", _T.BOOLEAN, "Whether the appointment was gone from the source."),
+        Column(
+            "changed",
+            _T.JSON,
+            "JSON array of the columns that differ from the version before, `updated_at` left "
+            "out; null in the first version known.",
+        ),
+        Column("learnt_by", _T.TEXT, "How the version was learnt: pull or webhook."),
+        Column("learnt_at", _T.INSTANT, "When the version was learnt, UTC."),
+        *APPOINTMENTS.content,
+    ),
+)
+
+#: Every stream, in the order a sync pulls and delivers them: appointments need the locations'
+#: time zones, and versions come before the appointments that they are the past of.
 STREAMS: dict[str, Stream] = {
     stream.name: stream
-    for stream in (ORGANIZATION, LOCATIONS, SERVICES, STAFF, RESOURCES, APPOINTMENTS)
+    for stream in (
+        ORGANIZATION,
+        LOCATIONS,
+        SERVICES,
+        STAFF,
+        RESOURCES,
+        HOLIDAYS,
+        AVAILABILITY,
+        APPOINTMENT_VERSIONS,
+        APPOINTMENTS,
+    )
 }
+
+#: Those that the store makes of others' past; the source never lists them.
+DERIVED = frozenset({APPOINTMENT_VERSIONS.name})
+#: Those that the source lists.
+PULLED = {name: stream for name, stream in STREAMS.items() if name not in DERIVED}
+
+
+def delivered(pulled: Iterable[str]) -> list[str]:
+    """Streams that sinks are given, in order: those that are pulled, and what is made of them."""
+    chosen = set(pulled)
+    if APPOINTMENTS.name in chosen:
+        chosen |= DERIVED
+    return [name for name in STREAMS if name in chosen]
 
 
 class Op(StrEnum):
@@ -211,7 +305,8 @@ class Op(StrEnum):
     DELETE = "delete"
 
 
-#: A stored row: one value per content column, held as `ColumnType` says.
+#: A row: one value per column, held as `ColumnType` says. In the store it has the content columns
+#: and, where the record has values of promoted ones, those at its end; see `promoting`.
 Row = tuple[Any, ...]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -17,8 +17,10 @@ from typing import Any, Literal, NamedTuple, Protocol, cast, runtime_checkable
 from pydantic import BaseModel
 
 from zimun_sync.errors import ConfigError, SinkBroken, SinkError, SinkHeld, SinkUnavailable
+from zimun_sync.freshness import Freshness
 from zimun_sync.ids import Lookup, Memory
-from zimun_sync.model import Op, Row, Stream, from_micros, to_python
+from zimun_sync.model import STREAMS, Op, Row, Stream, from_micros, to_python
+from zimun_sync.promoting import filled, hash_of_filled
 
 __all__ = [
     "Adopts",
@@ -28,12 +30,14 @@ __all__ = [
     "Connector",
     "Difference",
     "FieldDifference",
+    "Freshness",
     "NeedsActivation",
     "Paced",
     "Planned",
     "Previews",
     "ReadsBack",
     "Rejection",
+    "ShowsFreshness",
     "Sink",
     "SinkBroken",
     "SinkContext",
@@ -57,7 +61,8 @@ class StoredChange(NamedTuple):
     Args:
         seq: sequence in the source's change feed.
         key: the record's key within source and stream.
-        row: content values (see `ColumnType`), or None when the record is deleted.
+        row: values (see `ColumnType`), or None when the record is deleted. In a batch there is
+            one for each of `stream.filled`; what the store gives out ends as `promoting` tells.
         hash: hash of the row's content, 32 hex digits, lineage excluded; empty when deleted.
         run_id: the run that brought the change.
         observed_at: when the store took it, microseconds since the epoch, UTC.
@@ -82,6 +87,7 @@ class Change:
         row: the full state by column name (never a patch), lineage included; None on delete.
             Instants are aware UTC datetimes, wall-clock times naive ones, prices `Decimal`.
         hash: hash of the content, lineage excluded: equal hash, equal content. Empty on delete.
+            With other promoted columns the same `seq` comes again with another hash.
         observed_at: when the store took this state, aware UTC.
     """
 
@@ -100,7 +106,8 @@ class Batch:
     Args:
         source: the configured source's name.
         stream: the stream, with its columns.
-        stored: the changes as the store holds them.
+        stored: the changes as the store holds them, with one value for each of `stream.filled`;
+            rows as the store gives them out are brought to that.
         more: whether further changes already wait behind this batch. A sink may then put off
             work that only serves readers (never durability): `write` or `close` follows.
         asked: whether a person has looked at these changes, which the sink rejected before, and
@@ -112,6 +119,12 @@ class Batch:
     stored: Sequence[StoredChange]
     more: bool = False
     asked: bool = False
+
+    def __post_init__(self) -> None:
+        width = len(self.stream.content)
+        if self.stream.promoted or any(each.row and len(each.row) != width for each in self.stored):
+            rows = [_filled(self.stream, each) for each in self.stored]
+            object.__setattr__(self, "stored", rows)  # part of making it
 
     def __len__(self) -> int:
         return len(self.stored)
@@ -132,7 +145,7 @@ class Batch:
             return Change(stored.seq, Op.DELETE, stored.key, None, "", observed_at)
         row = {
             column.name: to_python(value, column.type)
-            for column, value in zip(self.stream.content, stored.row, strict=True)
+            for column, value in zip(self.stream.filled, stored.row, strict=True)
         }
         row |= {
             "_source": self.source,
@@ -141,6 +154,15 @@ class Batch:
             "_synced_at": observed_at,
         }
         return Change(stored.seq, Op.UPSERT, stored.key, row, stored.hash, observed_at)
+
+
+def _filled(stream: Stream, change: StoredChange) -> StoredChange:
+    if change.row is None:
+        return change
+    row = filled(stream, change.row)
+    if row is change.row:
+        return change
+    return change._replace(row=row, hash=hash_of_filled(stream, change.row, change.hash))
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +230,8 @@ class SinkContext:
         memory: what this sink remembers of the system it writes to. For a preview it takes
             writes too, and forgets them afterwards.
         lookup: what the store holds beside the changes of a batch.
+        streams: every stream by name, with the columns that the configuration promotes: what to
+            be ready for. A batch may still bring one with other promoted columns.
     """
 
     name: str
@@ -218,6 +242,7 @@ class SinkContext:
     adopting: bool = False
     memory: Memory = _NO_MEMORY
     lookup: Lookup = _NO_LOOKUP
+    streams: Mapping[str, Stream] = field(default_factory=lambda: STREAMS)
 
 
 class Sink(Protocol):
@@ -285,6 +310,23 @@ class Checks(Protocol):
         Raises:
             SinkUnavailable: it cannot be reached now.
             SinkBroken: it would refuse; the hint says what to do.
+        """
+        ...
+
+
+@runtime_checkable
+class ShowsFreshness(Protocol):
+    """A sink that shows its readers how fresh their data is."""
+
+    def show_freshness(self, rows: Sequence[Freshness], /) -> None:
+        """Show these rows in place of all shown before, durably on return.
+
+        Called between `open` and `close`, once after each pull has ended, well or not, and the
+        sink has taken what it brought. Idempotent; it is no `write`, and no record changes.
+
+        Raises:
+            SinkUnavailable: not now; it comes again.
+            SinkBroken: a person has to act.
         """
         ...
 

@@ -7,6 +7,7 @@ from threading import Event
 from zimun_sync.config import Config, SourceSettings
 from zimun_sync.events import Emit, RequestRetried
 from zimun_sync.pipeline.deletions import DeletionRules
+from zimun_sync.pipeline.offers import HorizonRules
 from zimun_sync.pipeline.sources import SourceJob
 from zimun_sync.sinks import Sink
 from zimun_sync.store import Brake
@@ -23,7 +24,15 @@ def source_job(config: Config, name: str, emit: Emit, stop: Event) -> Iterator[S
         emit(RequestRetried(name, wait.call, wait.attempt, wait.seconds, wait.reason))
 
     with client(settings, waiting, stop) as api:
-        yield SourceJob(name, api, settings.rules, settings.streams, rules, lambda: api.clock_ahead)
+        yield SourceJob(
+            name,
+            api,
+            settings.rules,
+            settings.streams,
+            rules,
+            lambda: api.clock_ahead,
+            HorizonRules(settings.availability_days, settings.availability_by_staff),
+        )
 
 
 def client(

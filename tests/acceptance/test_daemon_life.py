@@ -232,6 +232,30 @@ def test_a_reload_adds_a_sink_and_a_mistake_changes_nothing(
     assert set(daemon.status()["sinks"]) == {"analytics", "files", "second"}
 
 
+def test_a_reload_makes_a_promoted_column(daemon: Daemon, sandbox: Sandbox) -> None:
+    """Filled from what is stored: nothing is pulled for it."""
+    project = daemon.project
+    pulled = daemon.status()["sources"]["main"]["streams"]["appointments"]["last_success"]
+    project.source["promote"] = {"appointments": {"booking_code": "text"}}
+    project.save()
+    ended = project.run("config", "reload")
+    assert ended.code == 0, ended.err
+
+    def filled() -> bool:
+        with duckdb.connect(project.database, read_only=True) as connection:
+            query = "SELECT count(booking_code), count(*) FROM appointments"
+            try:
+                [(codes, rows)] = connection.execute(query).fetchall()
+            except duckdb.BinderException:
+                return False  # the column is still to come
+            return bool(codes == rows == ROWS)
+
+    until(filled, "the column is filled")
+    streams = daemon.status()["sources"]["main"]["streams"]
+    assert streams["appointments"]["last_success"] == pulled
+    assert same_as_source(project, sandbox)
+
+
 def _csv(folder: Path) -> Any:
     return contents.of_csv(folder) if (folder / "appointments.csv").exists() else None
 

@@ -84,6 +84,21 @@ def test_check_tells_what_is_wrong_with_each(cli: Cli, project: Project, sandbox
     assert "what to do:" in shown
 
 
+def test_check_asks_when_a_service_is_free(cli: Cli, project: Project, sandbox: Sandbox) -> None:
+    project.source["streams"] = ["services", "holidays", "availability"]
+    project.save()
+    found = {each["what"]: each for each in cli("check", "--json").json}
+    assert found["source main: availability"]["verdict"] == "ok"
+    assert found["source main: holidays"]["verdict"] == "ok"
+
+    sandbox.faults.order(read_fault("403:stream=availability,times=0"))
+    ended = cli("check", "--json")
+    assert ended.code == 0
+    found = {each["what"]: each for each in ended.json}
+    assert found["source main: availability"]["verdict"] == "note"
+    assert "availability:read" in found["source main: availability"]["hint"]
+
+
 def test_check_with_a_wrong_secret(cli: Cli, project: Project) -> None:
     project.source["client_secret"] = "not-the-secret"
     project.save()

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jsonschema
 import pytest
@@ -16,8 +16,8 @@ from zimun_sync.config.document import EXAMPLE_FILE, PAGE_FILE, SCHEMA_FILE, exa
 from zimun_sync.config.document import schema_text as generated_schema
 from zimun_sync.config.models import FileSettings, SourceSettings
 from zimun_sync.config.settings_list import settings_of
-from zimun_sync.model import STREAMS
 from zimun_sync.sinks import connectors
+from zimun_sync.zimun.settings import ListedName
 
 ROOT = Path(__file__).parents[2]
 CREDENTIALS = {"ZIMUN_CLIENT_ID": "an-id", "ZIMUN_CLIENT_SECRET": "a-secret"}
@@ -183,7 +183,7 @@ def test_show_names_every_setting(configured: Load) -> None:
     shown = yaml.safe_load(show(configured(GOOD)))
 
     assert set(shown) == {setting.name for setting in settings_of(FileSettings)}
-    assert shown["sources"]["main"]["streams"] == list(STREAMS)
+    assert shown["sources"]["main"]["streams"] == list(get_args(ListedName))
     assert shown["sources"]["main"]["client_secret"] == "**********"
 
 

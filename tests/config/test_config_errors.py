@@ -52,7 +52,33 @@ Problems = Callable[..., list[str]]
             "    streams: [staff, apointments]",
             (
                 "sources.main.streams[1]: should be 'organization', 'locations', 'services', "
-                "'staff', 'resources' or 'appointments' (it is 'apointments')"
+                "'staff', 'resources', 'appointments', 'holidays' or 'availability' "
+                "(it is 'apointments')"
+            ),
+        ),
+        (
+            "    streams: [staff, availability]",
+            (
+                "sources.main.streams: has availability, which is asked for service by service; "
+                "add services"
+            ),
+        ),
+        (
+            "    availability_days: 0",
+            "sources.main.availability_days: should be at least 1 (it is 0)",
+        ),
+        (
+            "    by_id: [availability]",
+            (
+                "sources.main.by_id[0]: should be 'organization', 'locations', 'services', "
+                "'staff', 'resources' or 'appointments' (it is 'availability')"
+            ),
+        ),
+        (
+            "    fields: {availability: {date: day}}",
+            (
+                "sources.main.fields.availability: no such stream (there are appointments, "
+                "locations, organization, resources, services, staff)"
             ),
         ),
         (

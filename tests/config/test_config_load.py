@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from zimun_sync.config import Config, load
 from zimun_sync.errors import ConfigError
-from zimun_sync.model import STREAMS
+from zimun_sync.zimun.settings import ListedName
 
 Load = Callable[..., Config]
 Write = Callable[[str], Path]
@@ -51,7 +52,8 @@ def test_what_is_left_out_has_its_default(configured: Load) -> None:
     assert config.state == "sqlite:///var/state.db"
     assert source.base_url == "https://api.zimun.online/api/v1"
     assert source.token_address == "https://api.zimun.online/oauth/token"
-    assert source.streams == tuple(STREAMS)
+    assert source.streams == get_args(ListedName)
+    assert (source.availability_days, source.availability_by_staff) == (14, True)
     assert source.rules.fields == {}
     assert config.sync.sink_patience == 60
     assert (config.log.level, config.log.format) == ("info", "auto")

@@ -4,12 +4,13 @@ Not collected by itself: every class but the first is there to fail.
 """
 
 import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from zimun_sync.model import STREAMS, Op, Stream
-from zimun_sync.sinks import Batch, Change, Sink, SinkBroken, SinkContext, WriteResult
+from zimun_sync.model import STREAMS, ColumnType, Op, Stream
+from zimun_sync.sinks import Batch, Change, Freshness, Sink, SinkBroken, SinkContext, WriteResult
 from zimun_sync.testing import SinkContract, SinkHarness
 
 Places = dict[tuple[str, str, str], Change]
@@ -60,7 +61,7 @@ class HonestSink:
     def apply(self, places: Places, batch: Batch, change: Change) -> bool:
         known = places.get(self.place(batch, change))
         seq, digest = (known.seq, known.hash) if known else (0, "")
-        if change.seq <= seq or change.hash == digest:
+        if change.seq < seq or change.hash == digest:
             return False
         places[self.place(batch, change)] = change
         return True
@@ -84,6 +85,9 @@ class HonestSink:
     def check(self, context: SinkContext, /) -> None:
         if not self.path.parent.exists():
             raise SinkBroken("There is no such folder.", hint="Create it.")
+
+    def show_freshness(self, rows: Sequence[Freshness], /) -> None:
+        self.path.with_suffix(".freshness").write_bytes(pickle.dumps(rows))
 
 
 class Forgetful(HonestSink):
@@ -168,6 +172,27 @@ class Untidy(HonestSink):
 class Amnesiac(HonestSink):
     def read_back(self, source: str, stream: Stream, /) -> Iterator[tuple[str, str]]:
         yield from list(super().read_back(source, stream))[1:]
+
+
+class Muddling(HonestSink):
+    def show_freshness(self, rows: Sequence[Freshness], /) -> None:
+        self.path.unlink(missing_ok=True)
+
+
+class Settled(HonestSink):
+    def apply(self, places: Places, batch: Batch, change: Change) -> bool:
+        known = {column.name for column in STREAMS[batch.stream.name].columns}
+        if change.row is not None:
+            row = {name: value for name, value in change.row.items() if name in known}
+            change = replace(change, row=row)
+        return super().apply(places, batch, change)
+
+
+class Stubborn(HonestSink):
+    def apply(self, places: Places, batch: Batch, change: Change) -> bool:
+        known = places.get(self.place(batch, change))
+        is_known = known is not None and change.seq <= known.seq
+        return not is_known and super().apply(places, batch, change)
 
 
 class Terse(HonestSink):
@@ -263,6 +288,18 @@ class TestAmnesiac(Contract):
     kind = Amnesiac
 
 
+class TestMuddling(Contract):
+    kind = Muddling
+
+
+class TestSettled(Contract):
+    kind = Settled
+
+
+class TestStubborn(Contract):
+    kind = Stubborn
+
+
 class TestTerse(Contract):
     kind = Terse
 
@@ -282,7 +319,7 @@ class TestHalfBlind(Contract):
     """A contract in which no price is ever there to compare."""
 
     def seen(self, stream: Stream, row: Mapping[str, Any]) -> Mapping[str, Any]:
-        return {**row, "price_amount": None}
+        return _without_decimals(stream, row)
 
     def harness(self, folder: Path) -> SinkHarness:
         return _Priceless(folder, self.kind)
@@ -291,7 +328,12 @@ class TestHalfBlind(Contract):
 class _Priceless(Harness):
     def rows(self, stream: Stream, /) -> dict[tuple[str, str], Mapping[str, Any]]:
         found = super().rows(stream).items()
-        return {place: {**row, "price_amount": None} for place, row in found}
+        return {place: _without_decimals(stream, row) for place, row in found}
+
+
+def _without_decimals(stream: Stream, row: Mapping[str, Any]) -> Mapping[str, Any]:
+    decimals = (each.name for each in stream.columns if each.type is ColumnType.DECIMAL)
+    return {**row, **dict.fromkeys(decimals)}
 
 
 class TestShirking(Contract):

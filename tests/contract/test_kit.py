@@ -23,6 +23,9 @@ _FOUND_BY = {
     "TestPromiscuous": "test_a_foreign_store_is_refused",
     "TestUntidy": "test_checking_leaves_nothing_behind",
     "TestAmnesiac": "test_reading_back",
+    "TestMuddling": "test_showing_freshness_changes_no_record",
+    "TestSettled": "test_promoted_columns_appear",
+    "TestStubborn": "test_a_promoted_column_changes_its_type",
     "TestTerse": "test_an_unusable_storage_is_refused_clearly",
     "TestCrashing": "test_an_unusable_storage_is_refused_clearly",
 }

@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,6 +8,7 @@ import duckdb
 import pytest
 
 from zimun_connectors.duckdb import DuckdbSettings, DuckdbSink, publish
+from zimun_sync.model import STREAMS, Stream
 from zimun_sync.sinks import SinkContext
 
 
@@ -30,6 +31,7 @@ class Bench:
 
     folder: Path
     clock: Clock = field(default_factory=Clock)
+    streams: Mapping[str, Stream] = field(default_factory=lambda: STREAMS)
     sinks: list[DuckdbSink] = field(default_factory=list)
 
     @property
@@ -41,7 +43,12 @@ class Bench:
         return self.folder / "zimun.data"
 
     def context(self, **changes: Any) -> SinkContext:
-        usual = {"name": "analytics", "store_id": "store-1", "heads": {"main": 10**9}}
+        usual = {
+            "name": "analytics",
+            "store_id": "store-1",
+            "heads": {"main": 10**9},
+            "streams": self.streams,
+        }
         return SinkContext(**{**usual, "now": self.clock, **changes})
 
     def sink(self, **settings: Any) -> DuckdbSink:

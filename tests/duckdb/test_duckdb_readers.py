@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from zimun_connectors.duckdb import publish
+from zimun_sync.marts import models
+from zimun_sync.model import STREAMS
 from zimun_sync.sinks import Batch
 from zimun_sync.testing import delete, make_batch, upsert
 
@@ -124,6 +126,32 @@ def test_a_client_without_read_duckdb_opens_the_snapshot(bench: "Bench", client:
     assert answer.stdout.split() == ["1", "1", str(RECORDS + 1)]
     refused = _ask(bench.views, env=environment)
     assert "newer version of DuckDB" in refused.stderr
+
+
+#: Asks every view of the file for all that it has, and prints how many views there are.
+_ASK_ALL = """
+import sys, duckdb
+reader = duckdb.connect(sys.argv[1], read_only=True)
+views = "SELECT view_name FROM duckdb_views() WHERE schema_name = 'main' AND NOT internal"
+names = [name for (name,) in reader.execute(views).fetchall()]
+for name in names:
+    reader.execute(f'FROM "{name}"').fetchall()
+print(duckdb.__version__, len(names))
+"""
+
+
+def test_the_oldest_client_for_views_reads_each_of_them(bench: "Bench", client: Client) -> None:
+    environment = client(OLDEST_FOR_VIEWS)
+    bench.opened().write(_write(1))
+    answer = subprocess.run(
+        [sys.executable, "-c", _ASK_ALL, str(bench.views)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    wanted = len(STREAMS) + len(models()) + 1  # and `freshness`
+    assert answer.stdout.split() == [OLDEST_FOR_VIEWS, str(wanted)], answer.stderr
 
 
 #: Asks QUESTION, as the user given last, who need not be able to start this interpreter.

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from zimun_connectors.duckdb import sink as sink_module
 from zimun_sync.model import APPOINTMENTS, STREAMS, Column, ColumnType, Stream
 from zimun_sync.testing import make_batch, make_row, upsert
 
@@ -20,12 +19,12 @@ ROOMS = Stream("rooms", "room_id", (Column("room_id", ColumnType.TEXT, "The room
 
 
 @pytest.fixture
-def newer_release(bench: "Bench", monkeypatch: pytest.MonkeyPatch) -> None:
+def newer_release(bench: "Bench") -> None:
     """A sink with one record of this release; then comes a release with one column more."""
     sink = bench.opened()
     sink.write(make_batch(upsert(1, "a_1", notes="old")))
     sink.close()
-    monkeypatch.setattr(sink_module, "STREAMS", STREAMS | {"appointments": NEWER})
+    bench.streams = STREAMS | {"appointments": NEWER}
 
 
 def test_a_new_column_appears_without_a_reload(bench: "Bench", newer_release: None) -> None:

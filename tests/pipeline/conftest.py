@@ -12,6 +12,8 @@ import pytest
 
 from zimun_sync.errors import NotFound, SourceError, ZimunSyncError
 from zimun_sync.events import Event
+from zimun_sync.model import STREAMS as MODEL
+from zimun_sync.model import Stream
 from zimun_sync.normalize import Rules
 from zimun_sync.pipeline.deletions import DeletionRules
 from zimun_sync.pipeline.report import SyncReport
@@ -162,6 +164,7 @@ class Bench:
         self.sinks: dict[str, Sink] = {"memory": MemorySink()}
         self.events: list[Event] = []
         self.rules = Rules({}, {})
+        self.columns: Mapping[str, Stream] = MODEL
         self.options = SyncOptions(patience=0.0)
         self.checks = 500
 
@@ -179,7 +182,8 @@ class Bench:
             for name, api in ({"main": self.api} | apis).items()
         ]
         options = SyncOptions(full=full, patience=0.0, stop=self.options.stop)
-        return Sync(self.store, jobs, self.sinks, self.events.append, options).run()
+        sync = Sync(self.store, jobs, self.sinks, self.events.append, options, self.columns)
+        return sync.run()
 
     def of(self, kind: type[Event]) -> list[Any]:
         """Events of one kind."""

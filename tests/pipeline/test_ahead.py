@@ -20,7 +20,7 @@ from zimun_sync.pipeline.normalizing import Normalizing
 from zimun_sync.zimun import Page
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
-NOTHING = Items([], [])
+NOTHING = Items([], [], [])
 BAD = b'{"appointment_id": "a_bad"}'
 Ahead = Callable[..., Generator[Prepared, None, None]]
 

@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -8,6 +8,7 @@ import pytest
 from psycopg import sql
 
 from zimun_connectors.postgres import PostgresSettings, PostgresSink
+from zimun_sync.model import STREAMS, Stream
 from zimun_sync.sinks import SinkContext
 
 if TYPE_CHECKING:
@@ -21,14 +22,21 @@ class Bench:
     Args:
         url: of the database, for its superuser.
         name: unique to the test; the schema's name, and the beginning of roles'.
+        streams: those that the configuration knows.
     """
 
     url: str
     name: str
+    streams: Mapping[str, Stream] = field(default_factory=lambda: STREAMS)
     sinks: list[PostgresSink] = field(default_factory=list)
 
     def context(self, **changes: Any) -> SinkContext:
-        usual = {"name": "warehouse", "store_id": "store-1", "heads": {"main": 10**9}}
+        usual = {
+            "name": "warehouse",
+            "store_id": "store-1",
+            "heads": {"main": 10**9},
+            "streams": self.streams,
+        }
         clock = lambda: datetime(2026, 11, 20, 3, tzinfo=UTC)  # noqa: E731 - a clock that stands
         return SinkContext(**{**usual, "now": clock, **changes})
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from zimun_connectors.postgres import sink as sink_module
 from zimun_connectors.postgres.sql import OWN_COLUMNS
 from zimun_sync.errors import SinkBroken, SinkUnavailable
 from zimun_sync.model import APPOINTMENTS, STREAMS, Column, ColumnType, Stream
@@ -49,7 +48,7 @@ def test_no_table_and_no_column_is_without_comment(bench: "Bench") -> None:
         "SELECT relname, obj_description(oid, 'pg_class') FROM pg_class "
         f"WHERE relkind = 'r' AND relnamespace = to_regnamespace('{bench.name}')"
     )
-    assert len(tables) == len(STREAMS) + 3
+    assert len(tables) == len(STREAMS) + 4  # and `freshness`
     assert all(text for _, text in tables)
 
 
@@ -83,13 +82,11 @@ def test_what_dashboards_filter_by_is_indexed_and_nothing_personal(bench: "Bench
     assert columns == indexed | {"_source, appointment_id"}
 
 
-def test_a_new_column_appears_without_a_reload(
-    bench: "Bench", monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_new_column_appears_without_a_reload(bench: "Bench") -> None:
     sink = bench.opened()
     sink.write(make_batch(upsert(1, "a_1", notes="old")))
     sink.close()
-    monkeypatch.setattr(sink_module, "STREAMS", STREAMS | {"appointments": NEWER})
+    bench.streams = STREAMS | {"appointments": NEWER}
     sink = bench.opened()
     question = "SELECT appointment_id, notes, colour FROM {0}.appointments ORDER BY 1"
     assert bench.admin(question) == [("a_1", "old", None)]
@@ -112,7 +109,8 @@ def test_a_table_that_lacks_a_column_its_comment_and_its_index_is_completed(
     bench: "Bench",
 ) -> None:
     bench.opened().close()
-    bench.admin("ALTER TABLE {0}.appointments DROP COLUMN starts_at, DROP COLUMN notes")
+    bench.admin("ALTER TABLE {0}.appointments DROP COLUMN starts_at CASCADE")
+    bench.admin("ALTER TABLE {0}.appointments DROP COLUMN notes CASCADE")
     bench.admin("COMMENT ON COLUMN {0}.appointments.status IS 'scribble'")
     before = {**_comments(bench)["appointments"], "status": "scribble"}
     bench.opened().write(make_batch(upsert(1, "a_1", notes="hello")))
@@ -202,11 +200,9 @@ def test_a_user_who_may_not_pass_rights_on_is_told_so(bench: "Bench") -> None:
     assert "OWNER" in caught.value.hint
 
 
-def test_a_reader_in_the_way_of_a_new_column_only_puts_it_off(
-    bench: "Bench", monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_reader_in_the_way_of_a_new_column_only_puts_it_off(bench: "Bench") -> None:
     bench.opened().close()
-    monkeypatch.setattr(sink_module, "STREAMS", STREAMS | {"appointments": NEWER})
+    bench.streams = STREAMS | {"appointments": NEWER}
     with psycopg.connect(bench.url) as reader:
         reader.execute(f"SELECT * FROM {bench.name}.appointments")
         with pytest.raises(SinkUnavailable, match="lock timeout"):

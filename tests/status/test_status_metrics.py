@@ -92,6 +92,10 @@ def test_the_next_run_starts_from_nothing(metrics: Metrics) -> None:
     ("event", "counted"),
     [
         (ev.RequestRetried("main", "/x", 2, 1.0, "503"), {"request_retries_total{source=main}": 1}),
+        (
+            ev.FieldAppeared("main", "services", "vat", "number", "decimal"),
+            {"fields_appeared_total{source=main,stream=services}": 1},
+        ),
         (ev.DisputeSettled(*AT, "k"), {"disputes_total{source=main,stream=services}": 1}),
         (
             ev.DeletionsHeld(*AT, 30, "too many"),

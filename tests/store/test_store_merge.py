@@ -87,7 +87,7 @@ def test_after_a_correction_only_what_is_later_than_the_overruled_version_can_wi
     [
         (incoming(6, "a"), Verdict.REFRESH),
         (incoming(5, "a"), Verdict.NOTHING),
-        (incoming(4, "a"), Verdict.NOTHING),
+        (incoming(4, "a"), Verdict.EARLIER),
         (incoming(6, "b"), Verdict.CHANGE),
         (incoming(6, "b", row="a"), Verdict.REFRESH),
         (incoming(5, "b"), Verdict.CHANGE),
@@ -96,7 +96,7 @@ def test_after_a_correction_only_what_is_later_than_the_overruled_version_can_wi
         (incoming(4, "b", asked_at=RECEIVED), Verdict.LATE),
         (incoming(4, "b", asked_at=RECEIVED + 1), Verdict.DISPUTED),
         (incoming(5, "A", asked_at=RECEIVED + 1), Verdict.DISPUTED),
-        (incoming(4, "a", asked_at=RECEIVED + 1), Verdict.NOTHING),
+        (incoming(4, "a", asked_at=RECEIVED + 1), Verdict.EARLIER),
         (incoming(5, "a", deleted=True), Verdict.CHANGE),
         (incoming(4, "a", deleted=True), Verdict.LATE),
     ],

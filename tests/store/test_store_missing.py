@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 
 import pytest
 
@@ -20,7 +21,7 @@ from tests.store.conftest import (
 from zimun_sync.errors import LeaseLost
 from zimun_sync.model import to_micros
 from zimun_sync.normalize import unpack_row
-from zimun_sync.store import Brake, Lease, Missed, MissingState, RunStatus, Store
+from zimun_sync.store import Brake, Days, Lease, Missed, MissingState, RunStatus, Store
 from zimun_sync.store.schema import history, records, seen
 
 WIDE = Brake(share=1, least=100)
@@ -43,11 +44,25 @@ class Nights:
         listing.page(*(record(key) for key in keys), token=None)
         return listing
 
-    def miss(self, keys: Iterable[str], brake: Brake = WIDE, *, by_id: bool = True) -> Missed:
-        return self.find(self.bring(keys), brake, by_id=by_id)
+    def miss(
+        self,
+        keys: Iterable[str],
+        brake: Brake = WIDE,
+        *,
+        by_id: bool = True,
+        days: Days | None = None,
+    ) -> Missed:
+        return self.find(self.bring(keys), brake, by_id=by_id, days=days)
 
-    def find(self, listing: Listing, brake: Brake = WIDE, *, by_id: bool = True) -> Missed:
-        return self.store.missing.find(self.lease, listing.run, brake, by_id=by_id)
+    def find(
+        self,
+        listing: Listing,
+        brake: Brake = WIDE,
+        *,
+        by_id: bool = True,
+        days: Days | None = None,
+    ) -> Missed:
+        return self.store.missing.find(self.lease, listing.run, brake, by_id=by_id, days=days)
 
     def due(self, limit: int = 100) -> list[str]:
         return self.store.missing.due(SOURCE, STREAM, limit)
@@ -310,3 +325,56 @@ def test_what_was_seen_is_let_go_with_the_run(
     assert len(rows(store, seen)) == 1
     listing.succeed() if status is RunStatus.SUCCEEDED else listing.fail(status)
     assert rows(store, seen) == []
+
+
+# -- records of single days -----------------------------------------------------------------
+
+WEEK = [f"{name}@2026-11-{day}" for name in "abc" for day in range(20, 27)]
+NEXT = Days(date(2026, 11, 22), date(2026, 11, 24))
+
+
+def test_only_the_days_that_were_asked_for_can_be_missing(nights: Nights) -> None:
+    nights.bring(WEEK)
+    left = [key for key in WEEK if not key.startswith("b")]
+
+    assert nights.miss(left, days=NEXT) == Missed(held=3, newly=1, braked=False)
+    assert nights.due() == ["b@2026-11-22", "b@2026-11-23", "b@2026-11-24"]
+
+
+def test_the_days_of_one_count_once_for_the_brake(nights: Nights) -> None:
+    nights.bring(WEEK)
+    brake = Brake(share=0.05, least=1)
+
+    assert nights.miss(WEEK[7:], brake, days=NEXT) == Missed(held=3, newly=1, braked=False)
+    assert nights.miss(WEEK[14:], brake, days=NEXT) == Missed(held=3, newly=1, braked=False)
+    assert nights.miss([], brake, days=NEXT).newly == 1  # the others were due before
+    nights.bring(WEEK)
+    nights.miss(WEEK, brake, days=NEXT)
+    assert nights.miss(WEEK[14:], brake, days=NEXT) == Missed(held=3, newly=2, braked=True)
+
+
+def test_what_was_missed_is_forgotten_once_its_day_has_passed(nights: Nights) -> None:
+    nights.bring(WEEK)
+    nights.miss(WEEK[7:], by_id=False, days=NEXT)
+    later = Days(date(2026, 11, 24), date(2026, 11, 26))
+
+    nights.miss(WEEK[7:], by_id=False, days=later)
+
+    assert nights.due() == ["a@2026-11-24"]
+    assert nights.count(MissingState.ONCE) == 2
+    assert nights.store.missing.keys(SOURCE, STREAM) == set(WEEK[4:7])
+
+
+def test_due_are_only_those_of_the_days_asked_for(nights: Nights) -> None:
+    nights.bring(WEEK)
+    nights.miss(WEEK[7:], days=NEXT)
+    last = Days(NEXT.last, NEXT.last)
+    assert nights.store.missing.due(SOURCE, STREAM, 10, last) == ["a@2026-11-24"]
+
+
+def test_no_days_hold_nothing(nights: Nights) -> None:
+    nights.bring(WEEK)
+    none = Days(date(2026, 11, 24), date(2026, 11, 22))
+    assert nights.store.missing.held(SOURCE, STREAM, NEXT) == 3
+    assert nights.store.missing.held(SOURCE, STREAM, none) == 0
+    assert nights.miss([], days=none) == Missed(held=0, newly=0, braked=False)

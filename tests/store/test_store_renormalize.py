@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from tests.store.conftest import (
@@ -11,10 +13,12 @@ from tests.store.conftest import (
     rows,
 )
 from zimun_sync.errors import LeaseLost, RecordInvalid
-from zimun_sync.model import SERVICES
-from zimun_sync.normalize import Normalized, Normalizer, Places, Rules
+from zimun_sync.model import SERVICES, ColumnType
+from zimun_sync.normalize import Normalized, Normalizer, Places, Promotion, Rules, unpack_row
+from zimun_sync.promoting import entries_of
+from zimun_sync.sinks import Batch
 from zimun_sync.store import LEASE_SECONDS, SOURCE_SIDE, Store
-from zimun_sync.store.schema import records
+from zimun_sync.store.schema import history, records
 
 #: Rules by which a service is named after its `title`, where it has one.
 TITLES = Normalizer(SERVICES, Rules({"services": {"name": ("title", "name")}}, {}), Places())
@@ -72,6 +76,81 @@ def test_a_row_that_the_new_rules_cannot_read_stays(listing: Listing, feed: Feed
     refusing = Refusing(SERVICES, rules, Places())
     assert listing.store.renormalizer.run(listing.lease, SOURCE, refusing) == 1
     assert feed.names() == {"b": "Cut", "a": "Balayage"}
+
+
+def test_what_the_new_rules_cannot_read_is_in_quarantine_until_others_can(
+    listing: Listing, store: Store
+) -> None:
+    listing.page(record("a"), record("b"))
+    run = store.renormalizer.run
+    refusing = Refusing(SERVICES, Rules({}, {}), Places())
+    for _ in range(2):
+        assert run(listing.lease, SOURCE, refusing) == 0
+        [entry] = store.quarantine.entries()
+        assert (entry.key, entry.code, entry.sink) == ("b", "wrong-type", SOURCE_SIDE)
+    assert run(listing.lease, SOURCE, TITLES) == 0
+    assert store.quarantine.entries() == []
+
+
+def test_a_person_who_dropped_a_record_is_not_told_of_it_again(
+    listing: Listing, store: Store
+) -> None:
+    listing.page(record("b"))
+    refusing = Refusing(SERVICES, Rules({}, {}), Places())
+    store.renormalizer.run(listing.lease, SOURCE, refusing)
+    [entry] = store.quarantine.entries()
+    store.quarantine.mark(entry.id, "dropped")
+    store.renormalizer.run(listing.lease, SOURCE, refusing)
+    assert store.quarantine.entries() == []
+
+
+def promoting(**columns: ColumnType) -> Normalizer:
+    promotions = {name: Promotion(name, kind) for name, kind in columns.items()}
+    return Normalizer(SERVICES, Rules({}, {}, None, {"services": promotions}), Places())
+
+
+def extras(feed: Feed) -> dict[str, str | None]:
+    """What each record holds beside its columns."""
+    batch = Batch(SOURCE, SERVICES, feed.changes())
+    return {change.key: change.row["extra"] for change in batch.changes if change.row is not None}
+
+
+def promoted(row: dict[str, Any]) -> dict[str, Any]:
+    """The promoted values of a row of the table, by column."""
+    found = entries_of(SERVICES, unpack_row(row["row"]))
+    return {column: entry.value for column, entry in found.items()}
+
+
+def test_promoting_touches_only_what_has_a_value(listing: Listing, feed: Feed) -> None:
+    listing.page(record("a"), record("b", level=2), record("c", level=None))
+    store = listing.store
+    assert store.renormalizer.run(listing.lease, SOURCE, promoting(level=ColumnType.INTEGER)) == 2
+    assert feed.seqs() == {"a": 1, "b": 4, "c": 5}  # c: its null was in `extra`
+    assert store.renormalizer.run(listing.lease, SOURCE, promoting(level=ColumnType.TEXT)) == 1
+    [entry] = store.quarantine.entries()
+    assert entry.key == "b"
+    assert extras(feed)["b"] == '{"level":2}'  # kept, though no column can show it
+    assert store.renormalizer.run(listing.lease, SOURCE, promoting()) == 1
+    assert store.quarantine.entries() == []
+    assert extras(feed) == {"a": None, "b": '{"level":2}', "c": '{"level":null}'}
+
+
+def test_tombstones_and_past_versions_follow(listing: Listing) -> None:
+    listing.page(record("a", level=1), record("b", level=2))
+    listing.page(record("a", level=3, updated=2), record("b", level=2))
+    with listing.store._database.write(durable=False) as connection:
+        connection.execute(
+            records.update().where(records.c.key == "b").values(deleted=True, raw=b"")
+        )
+    run = listing.store.renormalizer.run
+    assert run(listing.lease, SOURCE, promoting(level=ColumnType.INTEGER)) == 2
+    assert [promoted(row) for row in rows(listing.store, history)] == [{"level": 1}]
+    assert {row["key"]: promoted(row) for row in rows(listing.store, records)} == {
+        "a": {"level": 3},
+        "b": {"level": 2},
+    }
+    assert run(listing.lease, SOURCE, promoting()) == 2
+    assert [promoted(row) for row in rows(listing.store, records)] == [{}, {}]
 
 
 def test_deleted_records_are_left_alone(listing: Listing, feed: Feed) -> None:

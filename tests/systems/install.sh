@@ -29,6 +29,7 @@ make_database() {
         mv "$making" gnuhealth/clinic
 }
 
+install_system dbt || echo "dbt could not be installed: its tests are skipped." >&2
 install_system radicale || echo "Radicale could not be installed: its tests are skipped." >&2
 { install_system gnuhealth && make_database; } ||
     echo "GNU Health could not be installed: its tests are skipped." >&2

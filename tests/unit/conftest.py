@@ -19,6 +19,12 @@ _LEAST: dict[str, dict[str, Any]] = {
     "resources": {"resource_id": "r_1"},
     "locations": {"location_id": "l_1"},
     "organization": {"organization_id": "o_1"},
+    "holidays": {"holiday_id": "l_1@2026-06-01", "date": "2026-06-01"},
+    "availability": {
+        "availability_id": "s_1@l_1@t_1@2026-06-01",
+        "date": "2026-06-01",
+        "slots": [],
+    },
 }
 
 

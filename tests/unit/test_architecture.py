@@ -17,22 +17,25 @@ ROOTS = {
 }
 PROGRAM = Path(sys.executable).with_name("zimun-sync")
 
-WORDS = {"model", "errors", "events", "__version__"}
-SINKS = {"sinks", "tables", "ids"}
+WORDS = {"model", "errors", "events", "promoting", "__version__"}
+SINKS = {"sinks", "tables", "ids", "freshness"}
 ENGINE = WORDS | SINKS | {"zimun", "normalize", "store"}
 #: What each part may import of the others. Whatever is not named here may not be there.
 MAY_IMPORT: Mapping[str, set[str]] = {
     "zimun_sync": {"querying"},
     "collector": set(),
     "cron": set(),
+    "marts": {"freshness", "model"},
     "model": set(),
+    "promoting": {"model"},
     "errors": set(),
     "events": {"model"},
     "ids": set(),
-    "sinks": WORDS | {"ids"},
+    "freshness": {"model"},
+    "sinks": WORDS | {"ids", "freshness"},
     "network": set(),
     "templates": set(),
-    "tables": WORDS | {"sinks"},
+    "tables": WORDS | {"sinks", "freshness"},
     "zimun": WORDS | {"network"},
     "normalize": WORDS | {"collector"},
     "store": WORDS | {"normalize", "sinks", "ids"},
@@ -53,13 +56,13 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "sandbox": {"errors"},
     "remotes": WORDS | {"sinks", "ids", "network"},
     "testing": ENGINE | {"remotes", "pipeline"},
-    "zimun_connectors": {"model", "errors", "network", "remotes"} | SINKS,
+    "zimun_connectors": {"marts", "model", "errors", "promoting", "network", "remotes"} | SINKS,
 }
 #: Libraries that only some parts know, so that nothing of them leaks into interfaces.
 KEPT_TO = {
     "httpx": {"network", "zimun", "daemon", "sandbox", "remotes", "zimun_connectors"},
     "httpcore": {"network"},
-    "jinja2": {"remotes", "zimun_connectors"},
+    "jinja2": {"marts", "remotes", "zimun_connectors"},
     "jwt": {"remotes"},
     "sqlalchemy": {"store"},
     "alembic": {"store"},
@@ -71,10 +74,12 @@ KEPT_TO = {
     "structlog": {"logs", "cli"},
     "prometheus_client": {"status"},
     "duckdb": {"zimun_connectors", "cli", "querying", "zimun_sync"},
+    "dlt": {"zimun_connectors"},
 }
 NOT_FOR_HELP = {
     "alembic",
     "apscheduler",
+    "dlt",
     "duckdb",
     "httpx",
     "jinja2",

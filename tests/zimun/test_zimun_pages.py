@@ -14,7 +14,7 @@ from zimun_sync.errors import (
     RequestRefused,
     ScopeMissing,
 )
-from zimun_sync.zimun import ClientSettings, Page, TokenTrail, ZimunClient
+from zimun_sync.zimun import ClientSettings, Page, TokenTrail, ZimunClient, read_offered
 
 if TYPE_CHECKING:
     from tests.zimun.conftest import FakeApi, FakeTime
@@ -158,6 +158,49 @@ def test_the_organization_is_a_page_of_one(api: "FakeApi", client: ZimunClient) 
     assert raw(page) == [b'{"organization_id":"o_1"}']
     assert (page.token, page.next_page_token) == (None, None)
     assert api.requests[0].url.query == b""
+
+
+@pytest.mark.parametrize("stream", ["availability", "holidays"])
+def test_an_answer_about_availability_is_a_page_of_one(
+    api: "FakeApi", make_client: Callable[..., ZimunClient], stream: str
+) -> None:
+    api.answers(httpx.Response(200, json={"slots": [{"start": "soon"}, 5], "holidays": {"x": 1}}))
+    client = make_client(paths={"availability": "/free"})
+    page = client.page(stream, params={"service_id": "s_1", "days_ahead": "3"})
+    assert (page.token, page.next_page_token, len(page.items)) == (None, None, 1)
+    assert api.requests[0].url.path == "/api/v1/free"
+    assert dict(api.requests[0].url.params) == {"service_id": "s_1", "days_ahead": "3"}
+    answer = read_offered(page)
+    assert [bytes(slot) for slot in answer.slots] == [b'{"start":"soon"}', b"5"]
+    assert {day: bytes(said) for day, said in (answer.holidays or {}).items()} == {"x": b"1"}
+
+
+def test_the_path_of_availability_is_a_setting(
+    api: "FakeApi", make_client: Callable[..., ZimunClient]
+) -> None:
+    api.answers(httpx.Response(200, json={"slots": []}))
+    assert make_client(paths={"availability": "/free"}).availability("s_1").slots == ()
+    assert api.requests[0].url.path == "/api/v1/free"
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"slots": None}, {"slots": {}}, {"slots": [], "holidays": []}]
+)
+def test_an_answer_about_availability_without_slots_is_malformed(
+    api: "FakeApi", client: ZimunClient, body: dict[str, object]
+) -> None:
+    api.answers(httpx.Response(200, json=body))
+    with pytest.raises(MalformedAnswer, match="GET /availability"):
+        client.page("availability", params={"service_id": "s_1"})
+    assert len(api.requests) == 4  # asked again before it is given up
+
+
+def test_the_scope_of_availability_is_named(api: "FakeApi", client: ZimunClient) -> None:
+    api.answers(httpx.Response(403))
+    for stream in ("availability", "holidays"):
+        with pytest.raises(ScopeMissing) as caught:
+            client.page(stream)
+        assert "availability:read" in caught.value.hint
 
 
 @pytest.mark.parametrize("body", [b"[]", b"null", b'"o_1"', b"1"])

@@ -127,4 +127,5 @@ def _announced(
     from zimun_sync.pipeline.activating import announce
 
     streams = {source: [APPOINTMENTS.name] for source in settings.sources}
-    return announce(store, name, sink, streams, from_micros(store.now()))
+    now = from_micros(store.now())
+    return announce(store, name, sink, streams, now, settings.streams)

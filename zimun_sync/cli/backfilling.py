@@ -75,8 +75,9 @@ def _fill(settings: "Config", name: str, emit: "Emit") -> "SyncReport":
         store = stack.enter_context(open_store(settings))
         _refuse_inactive(store, name, sink)
         lease = stack.enter_context(_held(store, name, stop))
-        try_new_sinks(store, {name: sink}, stop)
-        delivery = delivery_of(name, sink, lease, streams, Surroundings(store, emit, stop))
+        try_new_sinks(store, {name: sink}, stop, settings.streams)
+        at = Surroundings(store, emit, stop, settings.streams)
+        delivery = delivery_of(name, sink, lease, streams, at)
         with Loops([delivery], stop, settings.sync.sink_patience):
             pass  # leaving it waits until everything is delivered
         refused = len(store.quarantine.entries(sink=name))

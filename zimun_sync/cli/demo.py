@@ -4,7 +4,7 @@ import os
 import time
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from rich.console import Console
 from rich.table import Table
@@ -17,6 +17,7 @@ from zimun_sync.config import Config, load
 from zimun_sync.errors import ConfigError
 from zimun_sync.sandbox import Sandbox, SandboxOptions
 from zimun_sync.zimun import ZimunClient
+from zimun_sync.zimun.settings import StreamName
 
 if TYPE_CHECKING:
     from zimun_sync.zimun import Appointment
@@ -29,6 +30,7 @@ sources:
     base_url: {base_url}
     client_id: "${{ZIMUN_CLIENT_ID}}"
     client_secret: "${{ZIMUN_CLIENT_SECRET}}"
+    streams: [{streams}]
 sinks:
   analytics: {{type: duckdb, path: zimun.duckdb}}
   files: {{type: csv, path: csv}}
@@ -81,7 +83,8 @@ def _configure(folder: Path, sandbox: Sandbox) -> Config:
             hint=f"Remove it (rm -r {folder}), or name another one with --folder.",
         )
     folder.mkdir(parents=True, exist_ok=True)
-    file.write_text(_CONFIG.format(base_url=sandbox.base_url), encoding="utf-8")
+    text = _CONFIG.format(base_url=sandbox.base_url, streams=", ".join(get_args(StreamName)))
+    file.write_text(text, encoding="utf-8")
     secrets = {
         "ZIMUN_CLIENT_ID": sandbox.client_id,
         "ZIMUN_CLIENT_SECRET": sandbox.client_secret,

@@ -102,15 +102,17 @@ def rehearse(
         refuse_unknown(settings, sink)
     streams: Streams = {name: settings.sources[name].streams for name in sources}
     names = settings.sinks if sink is None else [sink]
-    return {name: _rehearse(store, name, build_sink(settings, name), streams) for name in names}
+    return {name: _rehearse(settings, store, name, streams) for name in names}
 
 
-def _rehearse(store: Store, name: str, sink: Sink, streams: Streams) -> Rehearsed:
+def _rehearse(settings: Config, store: Store, name: str, streams: Streams) -> Rehearsed:
+    sink = build_sink(settings, name)
     if not isinstance(sink, Previews):
         return Rehearsed(previews=False)
     done = Rehearsed(active=lacks_consent(store, name, sink) is None)
     try:
-        with Preview(store, name, sink, _assumed(store, sink, done)) as preview:
+        assumed = _assumed(store, sink, done)
+        with Preview(store, name, sink, assumed, settings.streams) as preview:
             done.account = preview.account
             for previewed in preview.batches(streams, everything=True):
                 (done.pending if previewed.pending else done.taken).add(previewed)

@@ -11,6 +11,7 @@ from zimun_sync.cli import (
     activation,
     backfilling,
     backups,
+    fields,
     operating,
     quarantine,
     querying,
@@ -32,7 +33,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (syncing, serve, querying, backfilling, state, operating, records, sinks, setup):
+_COMMANDS = (
+    syncing,
+    serve,
+    querying,
+    backfilling,
+    state,
+    operating,
+    records,
+    fields,
+    sinks,
+    setup,
+)
+for group in _COMMANDS:
     group.register(app)
 app.add_typer(quarantine.app, name="quarantine")
 setup.config_app.command("reload")(serve.reload)

@@ -10,6 +10,7 @@ import typer
 
 from zimun_sync.cli.common import ConfigOption, load_config, number, open_store, out
 from zimun_sync.errors import ConfigError
+from zimun_sync.model import delivered
 
 if TYPE_CHECKING:
     from zimun_sync.config import Config
@@ -149,16 +150,29 @@ def replay(
             help="Only what was stored since then (this machine's time zone).",
         ),
     ] = None,
+    stream: Annotated[
+        str | None, typer.Option("--stream", help="Only this stream, such as appointments.")
+    ] = None,
     config: ConfigOption = None,
 ) -> None:
     """Deliver everything to a sink again; what it holds already changes nothing."""
     settings = load_config(config)
     _known(settings.sinks, sink, "sink", settings)
+    _refuse_unknown_stream(settings, stream)
     micros = None if since is None else int(since.astimezone().timestamp() * 1_000_000)
     with open_store(settings) as store:
         store.activations.doubt_sent(sink)
-        store.deliveries.rewind(sink, micros)
+        store.deliveries.rewind(sink, micros, stream)
     out().print(f"Sink {sink} is delivered to again: by the daemon, or by the next sync.")
+
+
+def _refuse_unknown_stream(settings: "Config", stream: str | None) -> None:
+    given = {name for each in settings.sources.values() for name in delivered(each.streams)}
+    if stream is not None and stream not in given:
+        raise ConfigError(
+            f"No sink is given a stream named {stream!r}.",
+            hint=f"Those that are: {', '.join(sorted(given))}.",
+        )
 
 
 def _one_of(settings: "Config", sink: str | None, source: str | None) -> str:

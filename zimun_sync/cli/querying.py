@@ -211,7 +211,7 @@ def export(
         from zimun_sync.querying import export as copying
     formulas: set[str] = set()
     with open_store(settings) as store:
-        for made in copying.export(store, sources, to, kind):
+        for made in copying.export(store, sources, to, kind, settings.streams):
             out().print(f"{made.path}  {number(made.records)}", markup=False)
             formulas |= made.formulas
     _note_formulas(formulas)

@@ -18,6 +18,7 @@ from zimun_sync.errors import ConfigError
 
 if TYPE_CHECKING:
     from zimun_sync.config import Config
+    from zimun_sync.model import Stream
     from zimun_sync.store import Version
 
 
@@ -49,10 +50,11 @@ def record(
             f"Source {name} never had a record {key!r} among its {stream}.",
             hint="Keys are told exactly as the source spells them.",
         )
+    shape = settings.streams[stream]
     if json:
-        print_json([_json(stream, version) for version in versions])
+        print_json([_json(shape, version) for version in versions])
     else:
-        _print(stream, versions)
+        _print(shape, versions)
 
 
 def _source(settings: "Config", name: str | None) -> str:
@@ -74,7 +76,7 @@ def _refuse_unknown_stream(stream: str) -> None:
         )
 
 
-def _json(stream: str, version: "Version") -> dict[str, Any]:
+def _json(stream: "Stream", version: "Version") -> dict[str, Any]:
     return {
         "stands": version.stands,
         "deleted": version.deleted,
@@ -86,13 +88,13 @@ def _json(stream: str, version: "Version") -> dict[str, Any]:
     }
 
 
-def _row(stream: str, version: "Version") -> dict[str, Any]:
-    from zimun_sync.model import STREAMS, to_python
+def _row(stream: "Stream", version: "Version") -> dict[str, Any]:
+    from zimun_sync.model import to_python
+    from zimun_sync.promoting import filled
 
-    columns = STREAMS[stream].content
     values = {
         column.name: to_python(value, column.type)
-        for column, value in zip(columns, version.row, strict=True)
+        for column, value in zip(stream.filled, filled(stream, version.row), strict=True)
     }
     plain = (str, int, bool, type(None))
     return {
@@ -100,7 +102,7 @@ def _row(stream: str, version: "Version") -> dict[str, Any]:
     }
 
 
-def _print(stream: str, versions: "list[Version]") -> None:
+def _print(stream: "Stream", versions: "list[Version]") -> None:
     from rich.table import Table
 
     rows = [_row(stream, version) for version in versions]

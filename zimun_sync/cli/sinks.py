@@ -57,7 +57,8 @@ def adopt(
     settings = load_config(config)
     refuse_unknown(settings, sink)
     streams = {name: list(each.streams) for name, each in settings.sources.items()}
-    with open_store(settings) as store, Adoption(store, sink, build_sink(settings, sink)) as work:
+    made = build_sink(settings, sink)
+    with open_store(settings) as store, Adoption(store, sink, made, settings.streams) as work:
         for comparison in work.compare(streams):
             _print(comparison)
         if not yes:

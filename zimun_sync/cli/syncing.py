@@ -116,7 +116,8 @@ def run_sync(
         store = stack.enter_context(open_store(settings))
         jobs = [stack.enter_context(source_job(settings, name, emit, stop)) for name in names]
         options = SyncOptions(full=full, patience=settings.sync.sink_patience, stop=stop)
-        return Sync(store, jobs, build_sinks(settings), emit, options).run()
+        sync = Sync(store, jobs, build_sinks(settings), emit, options, settings.streams)
+        return sync.run()
 
 
 def _chosen(settings: "Config", names: list[str] | None) -> list[str]:

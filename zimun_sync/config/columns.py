@@ -7,8 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from zimun_sync.model import STREAMS
-from zimun_sync.normalize.fields import mappable_columns
+from zimun_sync.normalize.fields import DEFAULT_FIELDS, mappable_columns
 
 Fields = dict[str, dict[str, tuple[str, ...]]]
 
@@ -27,8 +26,8 @@ def check(value: Fields) -> Fields:
 
 def _errors(value: Fields) -> Iterator[InitErrorDetails]:
     for stream, names in value.items():
-        if stream not in STREAMS:
-            yield _unknown("stream", (stream,), STREAMS)
+        if stream not in DEFAULT_FIELDS:
+            yield _unknown("stream", (stream,), DEFAULT_FIELDS)
             continue
         known = mappable_columns(stream)
         for column in names:
@@ -55,7 +54,7 @@ def json_schema() -> dict[str, Any]:
             {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1},
         ]
     }
-    return _object({stream: _object(_columns(stream, names)) for stream in STREAMS})
+    return _object({stream: _object(_columns(stream, names)) for stream in DEFAULT_FIELDS})
 
 
 def _columns(stream: str, names: dict[str, Any]) -> dict[str, Any]:

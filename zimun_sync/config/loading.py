@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from zimun_sync.config import tree, wording
+from zimun_sync.config import promotions, tree, wording
 from zimun_sync.config.draft import Draft
 from zimun_sync.config.environment import FILE_VARIABLE
 from zimun_sync.config.models import Config, FileSettings, SinkConfig
@@ -40,6 +40,7 @@ def load(path: Path | None, environ: Mapping[str, str] = os.environ) -> Config:
     sinks = _sinks(draft)
     settings = draft.validate(FileSettings, draft.values)
     _refuse_unknown_names(draft, settings)
+    _refuse_clashes(draft, settings)
     draft.finish()
     return Config(
         file=file.absolute(),
@@ -56,6 +57,7 @@ def load(path: Path | None, environ: Mapping[str, str] = os.environ) -> Config:
         retention=settings.retention,
         log=settings.log,
         secret_files=tuple(draft.secret_files),
+        streams=promotions.streams_of(each.promote for each in settings.sources.values()),
         warnings=(*_no_sinks(sinks, file), *_readable_secrets(draft, file)),
     )
 
@@ -120,6 +122,14 @@ def _refuse_unknown_names(draft: Draft, settings: FileSettings | None) -> None:
                 if each not in known:
                     text = f"there is no {each!r} among the {kind}"
                     draft.add(("hooks", name, kind), text)
+
+
+def _refuse_clashes(draft: Draft, settings: FileSettings | None) -> None:
+    """One table holds a stream of every source: a column of it has one type."""
+    if settings is not None:
+        given = {name: source.promote for name, source in settings.sources.items()}
+        for place, text in promotions.clashes(given):
+            draft.add(place, text)
 
 
 def _no_sinks(sinks: Mapping[str, SinkConfig], file: Path) -> list[str]:

@@ -1,7 +1,7 @@
 """What a configuration file may say, section by section, and the settings it becomes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, get_args
 
@@ -12,12 +12,14 @@ from pydantic import (
     ConfigDict,
     Field,
     NonNegativeFloat,
+    PlainSerializer,
+    PlainValidator,
     SecretStr,
     WithJsonSchema,
     model_validator,
 )
 
-from zimun_sync.config import columns
+from zimun_sync.config import columns, promotions
 from zimun_sync.config.serving import (
     AlertSettings,
     DeletionSettings,
@@ -27,10 +29,11 @@ from zimun_sync.config.serving import (
     ServerSettings,
     WebhookSettings,
 )
+from zimun_sync.model import STREAMS, Stream
 from zimun_sync.normalize import Rules
 from zimun_sync.sinks import Connector
 from zimun_sync.zimun import usable_secret
-from zimun_sync.zimun.settings import ClientSettings, StreamName
+from zimun_sync.zimun.settings import ClientSettings, ListedName, StreamName
 
 DEFAULT_STATE: Final = "sqlite:///var/state.db"
 
@@ -52,6 +55,14 @@ def _distinct(value: tuple[str, ...]) -> tuple[str, ...]:
     twice = sorted({name for name in value if value.count(name) > 1})
     if twice:
         msg = f"names {', '.join(twice)} more than once; leave one"
+        raise ValueError(msg)
+    return value
+
+
+def _with_services(value: tuple[str, ...]) -> tuple[str, ...]:
+    asked = [name for name in ("availability", "holidays") if name in value]
+    if asked and "services" not in value:
+        msg = f"has {asked[0]}, which is asked for service by service; add services"
         raise ValueError(msg)
     return value
 
@@ -86,6 +97,14 @@ Fields = Annotated[
 ]
 
 
+Promote = Annotated[
+    promotions.Promote,
+    PlainValidator(promotions.check),
+    PlainSerializer(promotions.spelt),
+    WithJsonSchema(promotions.json_schema()),
+]
+
+
 class _Section(BaseModel):
     """A group of settings: frozen, and an unknown name is an error."""
 
@@ -95,14 +114,37 @@ class _Section(BaseModel):
 class SourceSettings(ClientSettings):
     """One organization's Zimun account: how to reach it, what to pull, how to read it."""
 
-    streams: Annotated[tuple[StreamName, ...], AfterValidator(_distinct)] = Field(
-        default=get_args(StreamName), min_length=1, description="Streams to pull."
+    streams: Annotated[
+        tuple[StreamName, ...], AfterValidator(_distinct), AfterValidator(_with_services)
+    ] = Field(
+        default=get_args(ListedName),
+        min_length=1,
+        description="Streams to pull. `availability` and `holidays` are not among the default: "
+        "they take a request for each service, and change with every day and booking.",
+        examples=[get_args(StreamName)],
+    )
+    availability_days: Annotated[int, Field(ge=1, le=366)] = Field(
+        default=14,
+        description="Days of availability and holidays to ask for, today included; the API may "
+        "allow fewer.",
+    )
+    availability_by_staff: bool = Field(
+        default=True,
+        description="Ask for each staff member's slots, one request for each service they give; "
+        "else one for each service and location, which tells what is free but not with whom.",
     )
     fields: Fields = Field(
         default={},
         description="The source's own field name, or a list of names of which the first that is "
         "present counts, by stream and column of ours.",
         examples=[{"appointments": {"contact_phone": ["mobile", "phone"]}}],
+    )
+    promote: Promote = Field(
+        default={},
+        description="Fields of the source that become columns of their own in every sink, by "
+        "stream and column, with their type: text, integer, decimal, boolean, instant, date or "
+        "json. `zimun-sync fields` shows the fields that there are.",
+        examples=[{"appointments": {"party_size": "integer"}}],
     )
     statuses: dict[str, Status] = Field(
         default={},
@@ -134,10 +176,15 @@ class SourceSettings(ClientSettings):
                 raise ValueError(msg) from None
         return self
 
+    @model_validator(mode="after")
+    def _promoted_fields_are_free(self) -> Self:
+        promotions.refuse_used_fields(self.promote, self.fields)
+        return self
+
     @property
     def rules(self) -> Rules:
         """What the normalizer has to know about this source."""
-        return Rules(self.fields, self.statuses, self.phone_region)
+        return Rules(self.fields, self.statuses, self.phone_region, self.promote)
 
 
 class SyncSettings(_Section):
@@ -231,6 +278,7 @@ class Config:
         log: what is logged.
         warnings: what a person should know although nothing is wrong, one sentence each.
         secret_files: files that `X_file` settings were read from.
+        streams: every stream by name, with the columns that any source promotes.
     """
 
     file: Path
@@ -248,3 +296,4 @@ class Config:
     log: LogSettings
     warnings: tuple[str, ...] = ()
     secret_files: tuple[Path, ...] = ()
+    streams: Mapping[str, Stream] = field(default_factory=lambda: STREAMS)

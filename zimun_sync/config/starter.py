@@ -1,8 +1,9 @@
 """The file that `zimun-sync init` writes."""
 
-from typing import Final
+from typing import Final, get_args
 
 from zimun_sync.config.models import DEFAULT_STATE
+from zimun_sync.zimun.settings import StreamName
 
 _STARTER: Final = f"""\
 # What zimun-sync pulls, and where it puts it.
@@ -14,12 +15,13 @@ state: {DEFAULT_STATE}
 
 sources:
   main: # a name of your choice; it is part of every record's key
-    # From Zimun: Settings, API Clients. Needs the scopes org:read and
-    # appointments:read.
+    # From Zimun: Settings, API Clients. Needs the scopes org:read, appointments:read and
+    # availability:read.
     client_id: "${{ZIMUN_CLIENT_ID}}"
     client_secret: "${{ZIMUN_CLIENT_SECRET}}" # or client_secret_file: /run/secrets/zimun
     # webhook_secrets: ["${{ZIMUN_WEBHOOK_SECRET}}"] # docs/webhooks.md: changes within seconds
-    # streams: [appointments, services] # default: all
+    # The last two are what can still be booked, asked for every service and staff member.
+    streams: [{", ".join(get_args(StreamName))}]
     # phone_region: DE # reads phone numbers that have no country code
 
 sinks:

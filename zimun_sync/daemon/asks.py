@@ -169,7 +169,9 @@ class Asks:
         return {name: lag for name, lag in lags.items() if lag}
 
     def _confirm(self, arguments: Mapping[str, Any]) -> Outcome:
-        run = self._engine().pulls.confirm(arguments["run_id"])
+        engine = self._engine()
+        run = engine.pulls.confirm(arguments["run_id"])
+        engine.pull_ended()
         return {"done": {"tombstoned": run.tombstoned}}
 
     def _reload(self, _arguments: Mapping[str, Any]) -> Outcome:

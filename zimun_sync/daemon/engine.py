@@ -15,7 +15,7 @@ from zimun_sync.daemon.listeners import Listeners
 from zimun_sync.daemon.orders import Order, Reload
 from zimun_sync.daemon.pulls import PARTIAL, SUCCEEDED, Pulls
 from zimun_sync.daemon.schedule import Job, Schedule
-from zimun_sync.daemon.steps import Fetch, apply, call, deliver, keep, let_go
+from zimun_sync.daemon.steps import Fetch, apply, call, deliver, keep, let_go, once
 from zimun_sync.daemon.workers import Worker, Workers
 from zimun_sync.events import (
     DeletionsChecked,
@@ -110,7 +110,7 @@ class Engine:
         self._stack.callback(self._leases.release)
         try:
             sinks = build_sinks(self.config)
-            try_new_sinks(self._store, sinks, self._stop)
+            try_new_sinks(self._store, sinks, self._stop, self.config.streams)
             self._connect(sinks)
             self._set_to_work(away_since)
         except BaseException:
@@ -133,7 +133,7 @@ class Engine:
         leases = {name: self._held(source_lease(name)) for name in self.jobs}
         self.pulls = Pulls(self._store, self.jobs, leases, self._emit, self.is_stopping)
         streams = {name: job.streams for name, job in self.jobs.items()}
-        at = Surroundings(self._store, self._emit, self._stop)
+        at = Surroundings(self._store, self._emit, self._stop, self.config.streams)
         self.deliveries = {
             name: delivery_of(name, sink, self._held(sink_lease(name)), streams, at)
             for name, sink in sinks.items()
@@ -149,6 +149,7 @@ class Engine:
             self.workers.start(
                 Worker(f"apply:{name}", apply(applying, retrying, paused)),
                 Worker(f"fetch:{name}", Fetch(fetching, paused, self._emit)),
+                Worker(f"rules:{name}", once(partial(self.pulls.renormalize, name))),
             )
 
     def _start_sinks(self) -> None:
@@ -157,7 +158,7 @@ class Engine:
 
     def _start_hooks(self) -> None:
         streams = {name: job.streams for name, job in self.jobs.items()}
-        progress = SinkProgress(self._store, streams, self.versions())
+        progress = SinkProgress(self._store, streams, self.versions(), self.config.streams)
         hooks = Hooks(self.config.hooks, progress, self._store, self._emit)
         # Hooks first: who is woken by an event must find what it asks for.
         for listener in (hooks.listen, self._wake):
@@ -216,6 +217,12 @@ class Engine:
         """What stands for each sink's own settings."""
         return versions_of({name: each.sink for name, each in self.deliveries.items()})
 
+    def pull_ended(self) -> None:
+        """Have every sink show how fresh it is."""
+        for delivery in self.deliveries.values():
+            delivery.pull_ended()
+        self.workers.wake("sink:")
+
     def is_stopping(self) -> bool:
         """Whether work under way should come to an end."""
         return self._stop.is_set()
@@ -233,6 +240,8 @@ class Engine:
             self.workers.wake(f"apply:{event.source}")
         if isinstance(event, EventsApplied) and event.thin:
             self.workers.wake(f"fetch:{event.source}")
+        if isinstance(event, PullFinished):
+            self.pull_ended()
         if isinstance(event, _FEEDS):
             self.workers.wake("sink:")
         if isinstance(event, _OCCASIONS):

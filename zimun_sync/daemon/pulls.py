@@ -84,6 +84,23 @@ class Pulls:
             self._tell(name, cause, pulled, monotonic() - began)
         return pulled
 
+    def renormalize(self, name: str) -> None:
+        """Bring what is stored of a source up to date with the configuration's rules.
+
+        A pull that is under way does that itself.
+
+        Raises:
+            LeaseLost: another process took over.
+            StoreError: the state could not be written.
+        """
+        lock = self._locks[name]
+        if not lock.acquire(blocking=False):
+            return
+        try:
+            self._source_pull(name).renormalize()
+        finally:
+            lock.release()
+
     def running(self, deadline: float) -> list[str]:
         """Wait for pulls to end until `deadline` (monotonic); sources that are still pulled."""
         running = []
@@ -114,10 +131,8 @@ class Pulls:
 
     def _pull(self, name: str, *, full: bool) -> Pulled:
         runs: list[Run] = []
-        lease = self.leases[name]
-        pull = SourcePull(self.jobs[name], self.store, lease, on_threads, self.emit, self.stopping)
         try:
-            runs.extend(pull.runs(fresh=full))
+            runs.extend(self._source_pull(name).runs(fresh=full))
         except Interrupted:
             return Pulled(INTERRUPTED, tuple(runs))
         except LeaseLost:
@@ -125,6 +140,10 @@ class Pulls:
         except StoreError as error:
             return Pulled(FAILED, tuple(runs), error.message, error.hint)
         return _ended(runs)
+
+    def _source_pull(self, name: str) -> SourcePull:
+        lease = self.leases[name]
+        return SourcePull(self.jobs[name], self.store, lease, on_threads, self.emit, self.stopping)
 
     def _tell(self, name: str, cause: str, pulled: Pulled, seconds: float) -> None:
         records = sum(run.records for run in pulled.runs)

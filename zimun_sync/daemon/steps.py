@@ -23,6 +23,8 @@ GATHER_SECONDS: Final = 0.25
 #: And how long at least, in times of what the last batch took.
 _GATHER_SHARE: Final = 3.0
 _GATHER_MOST: Final = 5.0
+#: As long as a wait may take that nothing is expected to end.
+_NEVER_SECONDS: Final = 86_400.0
 #: How long a hook's call may be due before it is noticed, seconds, if nobody wakes the worker.
 _HOOK_SECONDS: Final = 10.0
 #: Seconds between tries to fetch records while the API cannot be asked.
@@ -136,6 +138,19 @@ def call(hooks: Hooks) -> Step:
     def step() -> Pause:
         wait = hooks.step()
         return Pause(LOOK_SECONDS if wait is None else min(wait, _HOOK_SECONDS))
+
+    return step
+
+
+def once(work: Callable[[], None]) -> Step:
+    """Doing something at the beginning, again only if the state could not take it."""
+    todo = [work]
+
+    def step() -> Pause:
+        for each in todo:
+            each()
+        todo.clear()
+        return Pause(_NEVER_SECONDS)
 
     return step
 

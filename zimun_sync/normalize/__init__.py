@@ -1,17 +1,26 @@
 """From a wire record (raw JSON of one item) to a canonical row."""
 
 from zimun_sync.normalize.items import Items, Refused, normalize_items
-from zimun_sync.normalize.normalizer import Normalized, Normalizer, Rules, unpack_row
+from zimun_sync.normalize.normalizer import Normalized, Normalizer
+from zimun_sync.normalize.noticing import Noticed
 from zimun_sync.normalize.places import Place, Places
+from zimun_sync.normalize.promotions import Promotion, Promotions
+from zimun_sync.normalize.rows import hash_of, pack_row, unpack_row
+from zimun_sync.normalize.rules import Rules
 
 __all__ = [
     "Items",
     "Normalized",
     "Normalizer",
+    "Noticed",
     "Place",
     "Places",
+    "Promotion",
+    "Promotions",
     "Refused",
     "Rules",
+    "hash_of",
     "normalize_items",
+    "pack_row",
     "unpack_row",
 ]

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from zimun_sync.model import STREAMS, Column, ColumnType, Stream
-from zimun_sync.normalize import values
+from zimun_sync.normalize import slots, values
 from zimun_sync.normalize.values import Converter
 
 #: Source fields by canonical column where the names differ or have alternatives; the first
-#: that is present and not null counts. Everything not listed is called as its column.
+#: that is present and not null counts. Everything not listed is called as its column. Streams
+#: that are not listed at all are made by us of the source's answers.
 DEFAULT_FIELDS: dict[str, dict[str, tuple[str, ...]]] = {
     "appointments": {
         "appointment_id": ("appointment_id", "booking_id", "id"),
@@ -23,6 +24,9 @@ DEFAULT_FIELDS: dict[str, dict[str, tuple[str, ...]]] = {
     "organization": {"organization_id": ("organization_id", "id")},
 }
 
+#: Streams whose records are the source's own, so that fields of theirs may be promoted.
+PROMOTABLE = tuple(name for name in STREAMS if name in DEFAULT_FIELDS)
+
 #: Columns that the normalizer works out from others.
 _DERIVED = {
     "status",
@@ -34,12 +38,15 @@ _DERIVED = {
     "price_currency",
     "deleted_at",
     "extra",
+    "slot_count",
+    "free_minutes",
 }
 _CONVERTERS: dict[ColumnType, Converter] = {
     ColumnType.TEXT: values.text,
     ColumnType.INTEGER: values.integer,
     ColumnType.BOOLEAN: values.boolean,
     ColumnType.INSTANT: values.instant,
+    ColumnType.DATE: slots.day,
     ColumnType.JSON: values.json_text,
 }
 
@@ -61,7 +68,7 @@ class Field:
 
 def fields_of(stream: Stream, overrides: Mapping[str, tuple[str, ...]]) -> tuple[Field, ...]:
     """The plain fields of a stream; `overrides` are the user's names by canonical column."""
-    names = DEFAULT_FIELDS[stream.name] | dict(overrides)
+    names = DEFAULT_FIELDS.get(stream.name, {}) | dict(overrides)
     return tuple(
         Field(column.name, names.get(column.name, (column.name,)), _converter(stream, column))
         for column in stream.content
@@ -80,6 +87,8 @@ def _converter(stream: Stream, column: Column) -> Converter:
         return values.minutes
     if stream.name == "appointments" and column.name == "starts_at":
         return values.moment
+    if stream.name == "availability" and column.name == "slots":
+        return slots.slots
     return _CONVERTERS[column.type]
 
 

@@ -1,7 +1,6 @@
 """The normalizer: raw bytes of one item in, a canonical row out, or a reason why not."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from hashlib import blake2b
@@ -10,23 +9,23 @@ from typing import Any, NamedTuple
 import msgspec
 
 from zimun_sync.errors import RecordInvalid
-from zimun_sync.model import Row, Stream, to_micros
-from zimun_sync.normalize import values
+from zimun_sync.model import Stream, to_micros
+from zimun_sync.normalize import slots, values
 from zimun_sync.normalize.fields import fields_of
+from zimun_sync.normalize.noticing import Noticed, Noticing
 from zimun_sync.normalize.places import Places, offset_seconds, phone, zone
-
-#: Raised whenever the same raw content may give another row than before.
-NORMALIZER_VERSION = 1
+from zimun_sync.normalize.promotions import Promoter
+from zimun_sync.normalize.rows import DIGEST_BYTES, hash_of, pack_row, unpack_row
+from zimun_sync.normalize.rules import Rules
 
 STATUSES = frozenset({"held", "scheduled", "confirmed", "completed", "no_show", "cancelled"})
 _SPELLINGS = {"canceled": "cancelled", "noshow": "no_show"}
 
 _KEEP_STRINGS = (values.text, values.identifier)
+_ENTRIES = "promoted values"  # no column is called so
 _MINUTE, _DAY = 60_000_000, 86_400_000_000
-_DIGEST_BYTES = 16
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 _encode_json = msgspec.json.Encoder(order="sorted", decimal_format="number").encode
-_encode_row = msgspec.msgpack.Encoder().encode
 
 
 class Normalized(NamedTuple):
@@ -36,7 +35,8 @@ class Normalized(NamedTuple):
         key: the record's key within source and stream.
         updated_at: the source's own version, microseconds UTC; None where it gives none.
         hash: of the source's content, whatever the order of its fields.
-        row: content values packed as msgpack, in the order of the stream's columns.
+        row: content values packed as msgpack, in the order of the stream's columns; at its end
+            the values of promoted fields, where there are any (see `promoting`).
         row_hash: of the packed row.
         raw: the record as it came.
     """
@@ -47,27 +47,6 @@ class Normalized(NamedTuple):
     row: bytes
     row_hash: bytes
     raw: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """The user's words on a source's fields.
-
-    Args:
-        fields: source field names by stream and canonical column.
-        statuses: canonical status by the source's status.
-        phone_region: ISO 3166-1 alpha-2 region for national numbers where no place says one.
-    """
-
-    fields: Mapping[str, Mapping[str, tuple[str, ...]]]
-    statuses: Mapping[str, str]
-    phone_region: str | None = None
-
-    def fingerprint(self) -> str:
-        """Changes whenever a normalized row might."""
-        content = (NORMALIZER_VERSION, self.fields, self.statuses, self.phone_region)
-        encoder = msgspec.msgpack.Encoder(order="sorted")
-        return blake2b(encoder.encode(content), digest_size=_DIGEST_BYTES).hexdigest()
 
 
 class Normalizer:
@@ -93,6 +72,9 @@ class Normalizer:
         self._priced = any(column.name == "price_amount" for column in stream.content)
         self._columns = [column.name for column in stream.content]
         self._blank = dict.fromkeys(self._columns)
+        self.promoter = Promoter(rules.promote.get(stream.name, {}))
+        self._promotes = bool(rules.promote.get(stream.name))
+        self._noticing = Noticing(self._price_names if self._priced else ())
         self._finish: Callable[[dict[str, Any]], None] = getattr(
             self, f"_finish_{stream.name}", self._finish_any
         )
@@ -104,20 +86,24 @@ class Normalizer:
             RecordInvalid: with a code and the field at fault; the item goes to quarantine.
         """
         content = self._parse(raw)
-        digest = blake2b(_encode_json(content), digest_size=_DIGEST_BYTES).digest()
+        digest = blake2b(_encode_json(content), digest_size=DIGEST_BYTES).digest()
         values_by_column = self._columns_of(content)
         key = values.key(values_by_column[self.stream.key], self.stream.key)
         if key is None:
             raise RecordInvalid("missing-id", f"The record has no {self.stream.key!r}.")
         self._finish(values_by_column)
-        row = _encode_row(list(values_by_column.values()))
-        row_hash = blake2b(row, digest_size=_DIGEST_BYTES).digest()
+        row = pack_row(list(values_by_column.values()))
+        row_hash = hash_of(row)
         return Normalized(key, values_by_column["updated_at"], digest, row, row_hash, raw)
 
     def organization_of(self, record: Normalized) -> str | None:
         """The organization a normalized record belongs to, where it says so."""
         found: str | None = unpack_row(record.row)[self._columns.index("organization_id")]
         return found
+
+    def noticed(self) -> list[Noticed]:
+        """Fields that became part of `extra`, told once each for every kind of value."""
+        return self._noticing.told()
 
     def key_of(self, raw: bytes) -> str | None:
         """The key of an item that could not be normalized, where it has a readable one."""
@@ -147,9 +133,17 @@ class Normalizer:
             filled[column] = value
         if self._priced:
             self._split_price(content, filled)
+        if self._promotes:
+            self._promote(content, filled)
         if content:
             filled["extra"] = _encode_json(content).decode()
+            self._noticing(content)
         return filled
+
+    def _promote(self, content: dict[str, Any], filled: dict[str, Any]) -> None:
+        entries = self.promoter.take(content)
+        if entries:
+            filled[_ENTRIES] = entries  # a new name: it comes last in the row
 
     def _split_price(self, content: dict[str, Any], filled: dict[str, Any]) -> None:
         name = self._price_names[0]
@@ -202,6 +196,12 @@ class Normalizer:
         word = _SPELLINGS.get(word, word)
         return word if word in STATUSES else "other"
 
+    def _finish_availability(self, filled: dict[str, Any]) -> None:
+        slots.count_slots(filled)
+
+    def _finish_holidays(self, filled: dict[str, Any]) -> None:
+        slots.require_day(filled)
+
     def _finish_staff(self, filled: dict[str, Any]) -> None:
         self._set_phone(filled, "phone", self._places.at(filled["location_id"]).region)
 
@@ -226,12 +226,3 @@ def _take(content: dict[str, Any], names: tuple[str, ...]) -> Any:
         return content.pop(names[0], None)
     found = [content.pop(name, None) for name in names]
     return next((value for value in found if value is not None), None)
-
-
-def unpack_row(packed: bytes) -> Row:
-    """The stored row of a packed one."""
-    row: tuple[Any, ...] = _ROW.decode(packed)
-    return row
-
-
-_ROW = msgspec.msgpack.Decoder(tuple)

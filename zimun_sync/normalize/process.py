@@ -17,8 +17,9 @@ import msgspec
 
 from zimun_sync.model import STREAMS
 from zimun_sync.normalize.items import Items, normalize_items
-from zimun_sync.normalize.normalizer import Normalizer, Rules
+from zimun_sync.normalize.normalizer import Normalizer
 from zimun_sync.normalize.places import Places
+from zimun_sync.normalize.rules import Rules
 
 _LENGTH_BYTES = 4
 

@@ -1,16 +1,11 @@
 """A record that is gone: its last row, with the time of its deletion."""
 
-from hashlib import blake2b
-
-import msgspec
-
 from zimun_sync.model import Stream
-from zimun_sync.normalize.normalizer import Normalized, unpack_row
+from zimun_sync.normalize.normalizer import Normalized
+from zimun_sync.normalize.rows import hash_of, pack_row, unpack_row
 
 #: The content hash of what is no longer there: the same for every record.
 GONE = bytes(16)
-
-_encode_row = msgspec.msgpack.Encoder().encode
 
 
 def tombstone(stream: Stream, key: str, row: bytes, at: int) -> Normalized:
@@ -23,7 +18,7 @@ def tombstone(stream: Stream, key: str, row: bytes, at: int) -> Normalized:
         at: when its absence was asked for, microseconds UTC: the tombstone's version.
     """
     names = [column.name for column in stream.content]
-    values = dict(zip(names, unpack_row(row), strict=True)) | {"deleted_at": at}
-    packed = _encode_row(list(values.values()))
-    digest = blake2b(packed, digest_size=len(GONE)).digest()
-    return Normalized(key, at, GONE, packed, digest, b"")
+    values = list(unpack_row(row))
+    values[names.index("deleted_at")] = at
+    packed = pack_row(values)
+    return Normalized(key, at, GONE, packed, hash_of(packed), b"")

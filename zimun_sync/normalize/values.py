@@ -5,7 +5,7 @@ own or absent.
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
@@ -23,6 +23,7 @@ _LONGEST_KEY = 500  # characters; any database can index that many
 _INT64_DIGITS = 19
 _FIRST = to_micros(datetime.min.replace(tzinfo=UTC))
 _LAST = to_micros(datetime.max.replace(tzinfo=UTC))
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
 _EXACT = Context(prec=MAX_PREC, Emin=MIN_EMIN, Emax=MAX_EMAX)
 _JSON = msgspec.json.Encoder(order="sorted", decimal_format="number")
 
@@ -110,6 +111,19 @@ def moment(value: Any, field: str) -> datetime:
 def instant(value: Any, field: str) -> int:
     """An ISO 8601 time with its offset, as microseconds since the epoch, UTC."""
     return within_calendar(to_micros(moment(value, field)))
+
+
+def day(value: Any, field: str) -> int:
+    """An ISO 8601 date, `YYYY-MM-DD`, as days since 1970-01-01."""
+    if type(value) is not str:
+        raise wrong_type(field, value, "an ISO 8601 date")
+    try:
+        parsed = date.fromisoformat(value)
+    except ValueError:
+        parsed = None
+    if parsed is None or parsed.isoformat() != value:
+        raise RecordInvalid("bad-date", f"Field {field!r} is not an ISO 8601 date.")
+    return parsed.toordinal() - _EPOCH_DAY
 
 
 def within_calendar(micros: int) -> int:

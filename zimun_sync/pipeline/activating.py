@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from zimun_sync.ids import Activation
+from zimun_sync.model import STREAMS, Stream
 from zimun_sync.pipeline.consent import starting_from
 from zimun_sync.pipeline.preview import Preview, Previewed
 from zimun_sync.sinks import Difference, NeedsActivation
@@ -125,6 +126,7 @@ def announce(
     sink: NeedsActivation,
     streams: Mapping[str, Sequence[str]],
     now: datetime,
+    columns: Mapping[str, Stream] = STREAMS,
 ) -> Announcement:
     """Ask a sink what it would do with everything that is stored; nothing is written.
 
@@ -134,6 +136,7 @@ def announce(
         sink: not yet open.
         streams: stream names by source.
         now: the moment of activation, aware UTC.
+        columns: every stream by name, with the columns that the configuration promotes.
 
     Raises:
         SinkUnavailable: the remote system cannot be asked now.
@@ -141,7 +144,7 @@ def announce(
     """
     activation = Activation(now, starting_from(sink.start_from, now))
     tally = Tally()
-    with Preview(store, name, sink, activation) as preview:
+    with Preview(store, name, sink, activation, columns) as preview:
         for previewed in preview.batches(streams):
             tally.add(previewed)
         return Announcement(name, preview.account, activation, tally)

@@ -8,9 +8,10 @@ from types import TracebackType
 from typing import Self
 
 from zimun_sync.errors import ConfigError
-from zimun_sync.model import STREAMS
+from zimun_sync.model import STREAMS, Stream, delivered
 from zimun_sync.pipeline.contact import sink_context, sink_lease
 from zimun_sync.pipeline.keeper import LeaseKeeper
+from zimun_sync.pipeline.offering import hashes_of
 from zimun_sync.sinks import Adopts, ReadsBack, Sink, SinkContext
 from zimun_sync.store import Lease, ParkKind, Store
 
@@ -34,9 +35,13 @@ class Adoption:
         store: the state that the sink shall belong to.
         name: the sink's name.
         sink: not yet open.
+        streams: every stream by name, with the columns that the configuration promotes.
     """
 
-    def __init__(self, store: Store, name: str, sink: Sink) -> None:
+    def __init__(
+        self, store: Store, name: str, sink: Sink, streams: Mapping[str, Stream] = STREAMS
+    ) -> None:
+        self._streams = streams
         self._store = store
         self._name = name
         self._sink = sink
@@ -65,7 +70,9 @@ class Adoption:
         self._stack.close()
 
     def _context(self) -> SinkContext:
-        return sink_context(self._store, self._name, adopting=True, lease=self._lease)
+        return sink_context(
+            self._store, self._name, adopting=True, lease=self._lease, streams=self._streams
+        )
 
     def _is_restored(self) -> bool:
         """Whether the sink waits because the state was restored, whatever the sink records."""
@@ -77,9 +84,11 @@ class Adoption:
         if not isinstance(self._sink, ReadsBack):
             return
         for source, names in streams.items():
-            for name in names:
-                stored = dict(self._store.feed.hashes(source, name))
-                yield _compare(source, name, stored, self._sink.read_back(source, STREAMS[name]))
+            for name in delivered(names):
+                stream = self._streams[name]
+                stored = dict(hashes_of(self._store, source, stream))
+                held = self._sink.read_back(source, stream)
+                yield _compare(source, name, stored, held)
 
     def adopt(self) -> None:
         """Record this store as the sink's, where it can, and deliver everything to it anew."""

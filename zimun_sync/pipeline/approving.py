@@ -42,6 +42,7 @@ def confirm(
         Interrupted: the process was asked to end; the next run goes on.
     """
     run = store.runs.get(run_id)
-    deletions = Deletions(job.listings, store, lease, job.deletions, emit, stopping)
+    listings = job.all_listings(store)
+    deletions = Deletions(listings, store, lease, job.deletions, emit, stopping)
     normalizer = Normalizer(STREAMS[run.stream], job.rules, places_of(store, job.name))
     return deletions.confirm_all(run, normalizer)

@@ -2,14 +2,14 @@
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Event
 
 from zimun_sync.errors import ConfigError, SinkBroken, SinkUnavailable
 from zimun_sync.events import Emit
 from zimun_sync.ids import Activation
+from zimun_sync.model import STREAMS, Stream, delivered
 from zimun_sync.pipeline.deliver import Delivery
-from zimun_sync.pipeline.offering import streams_in_order
 from zimun_sync.pipeline.rehearsal import Rehearsal
 from zimun_sync.sinks import Checks, NeedsActivation, Sink, SinkContext
 from zimun_sync.store import Lease, ParkKind, Store
@@ -24,11 +24,13 @@ class Surroundings:
         store: the feed and the offsets.
         emit: told what happens.
         stop: set when the process is asked to end.
+        streams: every stream by name, with the columns that the configuration promotes.
     """
 
     store: Store
     emit: Emit
     stop: Event
+    streams: Mapping[str, Stream] = field(default_factory=lambda: STREAMS)
 
 
 def delivery_of(
@@ -55,14 +57,17 @@ def delivery_of(
         sink=sink,
         store=at.store,
         lease=lease,
-        sources={source: streams_in_order(each) for source, each in streams.items()},
-        context=lambda: sink_context(at.store, name, at.stop, lease=lease),
+        sources={source: delivered(each) for source, each in streams.items()},
+        context=lambda: sink_context(at.store, name, at.stop, lease=lease, streams=at.streams),
         emit=at.emit,
         jitter=random.random,
+        streams=at.streams,
     )
 
 
-def try_new_sinks(store: Store, sinks: Mapping[str, Sink], stop: Event) -> None:
+def try_new_sinks(
+    store: Store, sinks: Mapping[str, Sink], stop: Event, streams: Mapping[str, Stream] = STREAMS
+) -> None:
     """Try every sink that was never delivered to.
 
     One that has to be activated is left out: its activation tries it, and what is wrong with a
@@ -73,7 +78,7 @@ def try_new_sinks(store: Store, sinks: Mapping[str, Sink], stop: Event) -> None:
     """
     for name, sink in sinks.items():
         if not isinstance(sink, NeedsActivation) and not store.deliveries.known(name):
-            first_contact(name, sink, sink_context(store, name, stop))
+            first_contact(name, sink, sink_context(store, name, stop, streams=streams))
 
 
 def first_contact(name: str, sink: Sink, context: SinkContext) -> None:
@@ -92,7 +97,7 @@ def first_contact(name: str, sink: Sink, context: SinkContext) -> None:
         raise ConfigError(f"sinks.{name}: {error.message}", hint=error.hint) from error
 
 
-def sink_context(
+def sink_context(  # noqa: PLR0913 - most leave all but two at their defaults
     store: Store,
     name: str,
     stop: Event | None = None,
@@ -100,6 +105,7 @@ def sink_context(
     adopting: bool = False,
     lease: Lease | None = None,
     assuming: Activation | None = None,
+    streams: Mapping[str, Stream] = STREAMS,
 ) -> SinkContext:
     """What the engine opens a sink with.
 
@@ -110,6 +116,7 @@ def sink_context(
         adopting: whether the user asked to adopt the sink.
         lease: the sink's. Without it the sink remembers nothing beyond this context.
         assuming: the consent to assume, where there is no lease.
+        streams: every stream by name, with the columns that the configuration promotes.
     """
     memory = store.memory(name, lease) if lease else Rehearsal(store.memory(name), assuming)
     return SinkContext(
@@ -121,6 +128,7 @@ def sink_context(
         adopting=adopting,
         memory=memory,
         lookup=store.lookup,
+        streams=streams,
     )
 
 

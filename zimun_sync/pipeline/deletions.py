@@ -19,9 +19,9 @@ from zimun_sync.errors import (
     SourceUnavailable,
 )
 from zimun_sync.events import DeletionsChecked, DeletionsHeld, Emit
-from zimun_sync.model import to_micros
+from zimun_sync.model import from_micros, to_micros
 from zimun_sync.normalize import Normalizer
-from zimun_sync.pipeline.listings import Interrupted, Listings, Stopping
+from zimun_sync.pipeline.listings import Coverage, CoversDays, Interrupted, Listings, Stopping
 from zimun_sync.store import Brake, Lease, Missed, MissingState, Run, Store
 
 #: Records of a listing that are asked for by id until one answers: any may be gone by now.
@@ -83,11 +83,12 @@ class Deletions:
             LeaseLost: another process took over.
             Interrupted: the process was asked to end; the next run goes on.
         """
-        if run.records == 0:
-            self._doubt_emptiness(run)
+        covered = self._coverage(run)
+        if run.records == 0 and not (covered and covered.asked):
+            self._doubt_emptiness(run, covered)
             return run
-        by_id = self.listings.has_by_id(run.stream)
-        missed = self.store.missing.find(self.lease, run, self.rules.brake, by_id=by_id)
+        by_id, days = self.listings.has_by_id(run.stream), covered and covered.days
+        missed = self.store.missing.find(self.lease, run, self.rules.brake, by_id=by_id, days=days)
         if missed.braked:
             self._hold(run, missed)
         return self.confirm(run, normalizer)
@@ -100,7 +101,9 @@ class Deletions:
             LeaseLost: another process took over.
             Interrupted: the process was asked to end; the next run goes on.
         """
-        keys = self.store.missing.due(run.source, run.stream, self.rules.checks)
+        covered = self._coverage(run)
+        days = covered and covered.days
+        keys = self.store.missing.due(run.source, run.stream, self.rules.checks, days)
         if not keys:
             return run
         if self.listings.has_by_id(run.stream):
@@ -129,8 +132,17 @@ class Deletions:
     def _due(self, run: Run) -> int:
         return self.store.missing.count(run.source, run.stream, MissingState.DUE)
 
-    def _doubt_emptiness(self, run: Run) -> None:
-        held = self.store.feed.count(run.source, run.stream)
+    def _coverage(self, run: Run) -> Coverage | None:
+        if not isinstance(self.listings, CoversDays):
+            return None
+        began = from_micros(run.listing_requested_at or run.started_at)
+        return self.listings.coverage(run.stream, began)
+
+    def _doubt_emptiness(self, run: Run, covered: Coverage | None) -> None:
+        if covered is None:
+            held = self.store.feed.count(run.source, run.stream)
+        else:
+            held = self.store.missing.held(run.source, run.stream, covered.days)
         if held:
             raise ListingDoubtful(
                 f"The listing of {run.stream} is empty, while {held} are held. "

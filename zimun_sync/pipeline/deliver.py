@@ -1,6 +1,6 @@
 """Delivering the change feed to one sink: read, write, record, at the sink's own pace."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
@@ -13,11 +13,12 @@ from zimun_sync.events import (
     SinkParked,
     SinkWaiting,
 )
-from zimun_sync.model import STREAMS, Stream
+from zimun_sync.model import DERIVED, STREAMS, Stream
 from zimun_sync.pipeline.consent import inactive_hint, lacks_consent
+from zimun_sync.pipeline.freshness import FreshnessShow
 from zimun_sync.pipeline.isolate import ConnectorBug, Isolated, as_bug, write
 from zimun_sync.pipeline.offering import fingerprint_of, retried, rows_at_once, version_of
-from zimun_sync.sinks import Batch, Sink, SinkContext, WriteResult
+from zimun_sync.sinks import Batch, NeedsActivation, Sink, SinkContext, WriteResult
 from zimun_sync.store import Delivered, Lease, ParkKind, Place, Store
 
 #: Changes offered to a sink at once.
@@ -77,6 +78,7 @@ class Delivery:
         context: what the sink is opened with.
         emit: told what happens.
         jitter: a number from 0 to 1, spreads retries.
+        streams: every stream by name, with the columns that the configuration promotes.
         totals: what was delivered so far.
         wait: seconds until the next attempt, after a step that came to WAITING.
         reason: why it waits or is parked.
@@ -92,14 +94,23 @@ class Delivery:
     context: Callable[[], SinkContext]
     emit: Emit
     jitter: Callable[[], float]
+    streams: Mapping[str, Stream] = field(default_factory=lambda: STREAMS)
     totals: Totals = field(default_factory=Totals)
     wait: float = 0.0
     reason: str = ""
     behind: bool = False
     parked: bool = False
+    _freshness: FreshnessShow = field(init=False)
     _is_open: bool = False
     _failures: int = 0
     _bugs: int = 0
+
+    def __post_init__(self) -> None:
+        self._freshness = FreshnessShow(self.sink, self.store, self.sources)
+
+    def pull_ended(self) -> None:
+        """Have the sink show how fresh it is, once it has taken what there is; from any thread."""
+        self._freshness.pull_ended()
 
     def step(self, *, more: bool) -> Progress:
         """Deliver one batch of each stream.
@@ -115,8 +126,11 @@ class Delivery:
         if self.parked:
             self._let_go()  # whoever has to mend it may need what it holds
             return Progress.PARKED
+        unshown = not more and self._freshness.is_due()
         try:
             delivered = self._deliver_round(more=more)
+            if unshown and not self.behind and not self.is_parked():
+                self._freshness.show(self._open)
         except SinkUnavailable as error:
             return self._wait(error)
         except (SinkBroken, SinkHeld) as error:
@@ -166,7 +180,7 @@ class Delivery:
         for source, streams in self.sources.items():
             for name in streams:
                 if not self.is_parked():
-                    delivered |= self._deliver_one(source, STREAMS[name], more=more)
+                    delivered |= self._deliver_one(source, self.streams[name], more=more)
         if not delivered and not self._is_open and self.store.deliveries.left_open(self.name):
             self._open()  # a crash came between its last write and its close
         return delivered
@@ -175,6 +189,9 @@ class Delivery:
         place = Place(self.name, source, stream.name)
         fingerprint = fingerprint_of(stream, version_of(self.sink))
         offset = self.store.deliveries.offset(place, fingerprint)
+        if stream.name in DERIVED and isinstance(self.sink, NeedsActivation):
+            self._pass_over(place, fingerprint, offset)
+            return False
         most = rows_at_once(self.sink, BATCH_ROWS)
         stored = self.store.feed.changes(source, stream.name, offset, most)
         again = [] if stored else retried(self.store, place, offset)[:most]
@@ -187,6 +204,13 @@ class Delivery:
         result = self._write(batch)
         self._record(place, fingerprint, batch, result, offset)
         return True
+
+    def _pass_over(self, place: Place, fingerprint: str, offset: int) -> None:
+        """Leave out a past that a remote system has no use for: it must not cost it a call."""
+        if self.store.feed.lag(place.source, place.stream, offset).changes:
+            head = self.store.feed.heads()[place.source]
+            nothing = Delivered(head, [], (), "")
+            self.store.deliveries.record(self.lease, place, fingerprint, nothing, began_at=offset)
 
     def _write(self, batch: Batch) -> WriteResult:
         self._open()

@@ -19,6 +19,7 @@ from zimun_sync.normalize.events import (
     fields_of_raw,
     understand,
 )
+from zimun_sync.pipeline.announcing import announce_fields
 from zimun_sync.pipeline.listings import EventSource, Listings
 from zimun_sync.pipeline.places import places_of
 from zimun_sync.store import (
@@ -91,6 +92,7 @@ class Applying:
             sorting.named,
         )
         changed = self.store.inbox.settle(self.source.lease, name, EVENT_STREAM, understood, rules)
+        announce_fields(self.store, self.emit, name, EVENT_STREAM, normalizer.noticed())
         self.emit(
             EventsApplied(name, len(events), changed, len(sorting.named), len(sorting.refused))
         )
@@ -206,4 +208,5 @@ class Fetching:
             refused = Refused(thin.key, error.code, error.message, raw)
             self.store.inbox.refuse(lease, origin, thin, refused)
             return 0
+        announce_fields(self.store, self.emit, self.source.name, EVENT_STREAM, normalizer.noticed())
         return self.store.inbox.fetched(lease, origin, thin, record, asked_at)

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from zimun_sync.normalize import Rules
-from zimun_sync.store import Lease
+from zimun_sync.store import Days, Lease
 from zimun_sync.zimun import Page
 
 
@@ -36,6 +36,27 @@ class Listings(Protocol):
 
     def has_by_id(self, stream: str) -> bool:
         """Whether single records of the stream can be asked for."""
+        ...
+
+
+class Coverage(NamedTuple):
+    """What a complete listing of days can have missed.
+
+    Args:
+        days: what it was asked for; no other record is missing.
+        asked: whether there was anything to ask for. If so, an empty answer is one.
+    """
+
+    days: Days
+    asked: bool
+
+
+@runtime_checkable
+class CoversDays(Protocol):
+    """Listings of which some are only of certain days."""
+
+    def coverage(self, stream: str, began: datetime) -> Coverage | None:
+        """What a listing that is complete now, and began then, covers; None: everything."""
         ...
 
 

@@ -1,11 +1,16 @@
 """What a sink is offered: which streams in which order, how much at once, from where on."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
+from itertools import islice
+from typing import Final
 
 from zimun_sync.model import STREAMS, Stream
-from zimun_sync.sinks import Paced, Sink, StoredChange, Versioned
+from zimun_sync.sinks import Batch, Paced, Sink, StoredChange, Versioned
 from zimun_sync.store import Place, Store
+
+#: Records that are read at once to tell their hashes.
+_KEYS_AT_ONCE: Final = 1_000
 
 
 def streams_in_order(names: Iterable[str]) -> list[str]:
@@ -44,6 +49,17 @@ def fingerprint_of(stream: Stream, version: str = "") -> str:
     columns = ",".join(f"{column.name}:{column.type}" for column in stream.columns)
     mixed = f"{columns}|{version}" if version else columns
     return blake2b(mixed.encode(), digest_size=16).hexdigest()
+
+
+def hashes_of(store: Store, source: str, stream: Stream) -> Iterator[tuple[str, str]]:
+    """Key and hash of every record that is not deleted, as sinks are given them."""
+    if not stream.promoted:
+        yield from store.feed.hashes(source, stream.name)
+        return
+    keys = (key for key, _ in store.feed.hashes(source, stream.name))
+    while some := list(islice(keys, _KEYS_AT_ONCE)):
+        batch = Batch(source, stream, store.feed.present(source, stream.name, some))
+        yield from ((change.key, change.hash) for change in batch.stored)
 
 
 def retried(store: Store, place: Place, offset: int) -> list[StoredChange]:

@@ -15,20 +15,22 @@ def places_of(store: Store, source: str) -> Places:
     """Zones and regions of the source's organization and locations, as last listed."""
     locations = {
         row["location_id"]: Place(row["timezone"], _country(row["address"]))
-        for row in _rows(store, source, LOCATIONS)
+        for row in rows_of(store, source, LOCATIONS)
     }
     organizations = [
         Place(row["timezone"], _region(row["country"]))
-        for row in _rows(store, source, ORGANIZATION)
+        for row in rows_of(store, source, ORGANIZATION)
     ]
     return Places(organizations[0] if organizations else Place(), locations)
 
 
-def _rows(store: Store, source: str, stream: Stream) -> list[dict[str, Any]]:
+def rows_of(store: Store, source: str, stream: Stream) -> list[dict[str, Any]]:
+    """Rows of a small stream that are not deleted, by column, as they are stored."""
     names = [column.name for column in stream.content]
     changes = store.feed.changes(source, stream.name, 0, _ALL)
+    # Values of promoted fields may follow those of the columns.
     return [
-        dict(zip(names, change.row, strict=True)) for change in changes if change.row is not None
+        dict(zip(names, change.row, strict=False)) for change in changes if change.row is not None
     ]
 
 

@@ -9,7 +9,7 @@ from typing import Final, Self, TypeVar
 
 from zimun_sync.errors import SinkBroken, SinkError
 from zimun_sync.ids import Activation
-from zimun_sync.model import STREAMS
+from zimun_sync.model import STREAMS, Stream
 from zimun_sync.pipeline.contact import sink_context
 from zimun_sync.pipeline.isolate import as_bug
 from zimun_sync.pipeline.offering import (
@@ -58,6 +58,7 @@ class Preview:
         name: the sink's name.
         sink: not yet open.
         activation: the consent to assume; None for the one that was given.
+        streams: every stream by name, with the columns that the configuration promotes.
 
     Raises:
         SinkUnavailable: the remote system cannot be asked now.
@@ -65,12 +66,18 @@ class Preview:
     """
 
     def __init__(
-        self, store: Store, name: str, sink: Sink, activation: Activation | None = None
+        self,
+        store: Store,
+        name: str,
+        sink: Sink,
+        activation: Activation | None = None,
+        streams: Mapping[str, Stream] = STREAMS,
     ) -> None:
         self._store = store
         self._name = name
         self._sink = sink
-        self._context = sink_context(store, name, assuming=activation)
+        self._streams = streams
+        self._context = sink_context(store, name, assuming=activation, streams=streams)
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -109,7 +116,7 @@ class Preview:
                 yield from self._stream(Place(self._name, source, name), everything=everything)
 
     def _stream(self, place: Place, *, everything: bool) -> Iterator[Previewed]:
-        fingerprint = fingerprint_of(STREAMS[place.stream], version_of(self._sink))
+        fingerprint = fingerprint_of(self._streams[place.stream], version_of(self._sink))
         offset = self._store.deliveries.offset(place, fingerprint)
         again = retried(self._store, place, offset)
         if everything and offset:
@@ -132,7 +139,7 @@ class Preview:
         most = rows_at_once(self._sink, _ROWS)
         while stored := tuple(islice(left, most)):
             more = len(stored) == most
-            batch = Batch(place.source, STREAMS[place.stream], stored, more, asked)
+            batch = Batch(place.source, self._streams[place.stream], stored, more, asked)
             yield Previewed(batch, self._ask(batch, taken=not pending), pending)
 
     def _changes(self, place: Place, after: int) -> Iterator[StoredChange]:

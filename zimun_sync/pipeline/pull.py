@@ -12,6 +12,7 @@ from zimun_sync.errors import (
     PageTokenCycle,
     PageTokenExpired,
     RecordInvalid,
+    ScopeMissing,
     SourceError,
     WrongOrganization,
 )
@@ -27,7 +28,9 @@ from zimun_sync.model import from_micros, to_micros
 from zimun_sync.normalize import Items, Normalized, Normalizer
 from zimun_sync.normalize.process import Setup
 from zimun_sync.pipeline.ahead import Ahead
+from zimun_sync.pipeline.announcing import announce_fields
 from zimun_sync.pipeline.deletions import DeletionRules, Deletions
+from zimun_sync.pipeline.horizon import MADE
 from zimun_sync.pipeline.listings import Interrupted, Listings, Stopping
 from zimun_sync.pipeline.normalizing import Normalizing
 from zimun_sync.store import Lease, PageRecords, Run, RunStatus, Store
@@ -38,6 +41,10 @@ MAX_RESTARTS = 3
 #: The stream whose listing may be limited to what changed, and by how much listings overlap:
 #: clocks differ, and a change may become visible a little after its own time stamp.
 INCREMENTAL, OVERLAP = "appointments", timedelta(minutes=10)
+_NOT_OFFERED = (
+    "Give the API client the scope availability:read, in Settings, API Clients (where the setting "
+    "`scopes` is used, name it there too); or take {stream} out of the source's `streams`."
+)
 
 
 @dataclass(slots=True)
@@ -99,7 +106,7 @@ class Pull:
             return self.store.runs.succeed(self.lease, run, listed_everything=not params)
         except ListingDoubtful as doubt:
             return self.store.runs.finish(self.lease, run, RunStatus.NEEDS_ATTENTION, doubt)
-        except NotFound as error:
+        except (NotFound, ScopeMissing) as error:
             return self._not_offered(run, error)
         except PageTokenCycle as error:
             # The checkpoint lies on the circle; resuming there would go round again.
@@ -170,6 +177,7 @@ class Pull:
         )
         outcome = self.store.pages.commit(self.lease, run, content)
         run = outcome.run
+        announce_fields(self.store, self.emit, self.source, run.stream, items.noticed)
         for key in outcome.disputed:
             run = self._settle(run, normalizer, key, items.records, requested_at)
         self.emit(_progress(run))
@@ -205,6 +213,7 @@ class Pull:
         listed_at: int,
     ) -> Run:
         """Let the API's answer by id, or else its latest listing, overrule what stood."""
+        shown = next(each for each in listed if each.key == key)
         if self.listings.has_by_id(run.stream):
             try:
                 answer = self.listings.record(run.stream, key)
@@ -213,14 +222,15 @@ class Pull:
                 return run  # gone or unreadable by now: the next listing tells
             asked_at = to_micros(answer.requested_at)
         else:
-            record = next(each for each in listed if each.key == key)
-            asked_at = listed_at
-        run = self.store.pages.correct(self.lease, run, record, asked_at)
+            record, asked_at = shown, listed_at
+        run = self.store.pages.correct(self.lease, run, record, asked_at, listed=shown)
         self.emit(DisputeSettled(self.source, run.stream, run.run_id, key))
         return run
 
-    def _not_offered(self, run: Run, error: NotFound) -> Run:
-        if run.stream == "appointments":
+    def _not_offered(self, run: Run, error: NotFound | ScopeMissing) -> Run:
+        if run.stream in MADE:
+            error = type(error)(error.message, hint=_NOT_OFFERED.format(stream=run.stream))
+        elif run.stream == "appointments" or isinstance(error, ScopeMissing):
             return self._failed(run, error)
         return self.store.runs.finish(self.lease, run, RunStatus.NOT_OFFERED, error)
 

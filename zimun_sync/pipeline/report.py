@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from zimun_sync.model import STREAMS
 from zimun_sync.pipeline.deliver import Delivery, Totals
 from zimun_sync.pipeline.offering import fingerprint_of, version_of
 from zimun_sync.store import Lag, Place, Run, RunStatus, Store
@@ -158,5 +157,5 @@ def sink_report(
 
 
 def _offset(store: Store, delivery: Delivery, source: str, stream: str) -> int:
-    fingerprint = fingerprint_of(STREAMS[stream], version_of(delivery.sink))
+    fingerprint = fingerprint_of(delivery.streams[stream], version_of(delivery.sink))
     return store.deliveries.offset(Place(delivery.name, source, stream), fingerprint)

@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 
 from zimun_sync.errors import AuthenticationFailed, SourceUnavailable, WrongOrganization
 from zimun_sync.events import Emit, Renormalized
-from zimun_sync.model import STREAMS
+from zimun_sync.model import PULLED
 from zimun_sync.normalize import Normalizer, Places, Rules
 from zimun_sync.normalize.process import Setup
 from zimun_sync.pipeline.ahead import Ahead
 from zimun_sync.pipeline.deletions import DeletionRules
+from zimun_sync.pipeline.horizon import Horizon
 from zimun_sync.pipeline.listings import EventSource, Interrupted, Listings, Stopping
+from zimun_sync.pipeline.offers import HorizonRules
 from zimun_sync.pipeline.places import places_of
 from zimun_sync.pipeline.pull import Pull
 from zimun_sync.pipeline.retries import Retrying
@@ -31,6 +33,7 @@ class SourceJob:
         streams: what to pull.
         deletions: how far deletions may go by themselves.
         clock_ahead: seconds that its clock is ahead of ours.
+        horizon: how its availability is asked for.
     """
 
     name: str
@@ -39,6 +42,11 @@ class SourceJob:
     streams: Sequence[str]
     deletions: DeletionRules = field(default_factory=DeletionRules)
     clock_ahead: Callable[[], float] = lambda: 0.0
+    horizon: HorizonRules = field(default_factory=HorizonRules)
+
+    def all_listings(self, store: Store) -> Horizon:
+        """Every listing of one pull: the API's own, and those made of what the store knows."""
+        return Horizon(self.listings, store, self.name, self.horizon, self.clock_ahead)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +79,7 @@ class SourcePull:
         """
         pull = Pull(
             self.job.name,
-            self.job.listings,
+            self.job.all_listings(self.store),
             self.store,
             self.lease,
             self.ahead,
@@ -80,13 +88,22 @@ class SourcePull:
             self.job.deletions,
         )
         self._retry_quarantined()
-        for stream in (name for name in STREAMS if name in self.job.streams):
+        for stream in (name for name in PULLED if name in self.job.streams):
             if self.stopping():
                 raise Interrupted
             run = pull.run(self._setup(stream), fresh=fresh)
             yield run
             if run.status == RunStatus.FAILED and self._is_hopeless(run):
                 return
+
+    def renormalize(self) -> None:
+        """Bring what is stored up to date with the rules of today; the API is not asked.
+
+        Raises:
+            LeaseLost: another process took over.
+            StoreError: the state could not be written.
+        """
+        self._renormalize(places_of(self.store, self.job.name))
 
     def _retry_quarantined(self) -> None:
         source = EventSource(self.job.name, self.job.rules, self.lease)
@@ -109,7 +126,7 @@ class SourcePull:
         if self.store.renormalizer.is_current(name, fingerprint):
             return
         self.store.renormalizer.begin(self.lease, name)
-        for stream in STREAMS.values():
+        for stream in PULLED.values():
             normalizer = Normalizer(stream, self.job.rules, places)
             changed = self.store.renormalizer.run(self.lease, name, normalizer)
             if changed:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from threading import Event
 
 from zimun_sync.events import Emit
+from zimun_sync.model import STREAMS, Stream
 from zimun_sync.pipeline.ahead import on_threads
 from zimun_sync.pipeline.contact import (
     Surroundings,
@@ -53,6 +54,7 @@ class Sync:
         sinks: by name, not yet open.
         emit: told what happens, from any thread.
         options: how to sync.
+        streams: every stream by name, with the columns that the configuration promotes.
     """
 
     store: Store
@@ -60,6 +62,7 @@ class Sync:
     sinks: Mapping[str, Sink]
     emit: Emit
     options: SyncOptions
+    streams: Mapping[str, Stream] = field(default_factory=lambda: STREAMS)
 
     def run(self) -> SyncReport:
         """Sync once.
@@ -73,7 +76,7 @@ class Sync:
         for job in self.sources:
             self.store.add_source(job.name)
         with LeaseKeeper(self.store, self._lease_names(), self.options.stop) as keeper:
-            try_new_sinks(self.store, self.sinks, self.options.stop)
+            try_new_sinks(self.store, self.sinks, self.options.stop, self.streams)
             deliveries = self._deliveries(keeper)
             runs: list[Run] = []
             with Loops(deliveries, self.options.stop, self.options.patience):
@@ -118,7 +121,7 @@ class Sync:
                 sink,
                 keeper.held[sink_lease(name)],
                 streams,
-                Surroundings(self.store, self.emit, self.options.stop),
+                Surroundings(self.store, self.emit, self.options.stop, self.streams),
             )
             for name, sink in self.sinks.items()
         ]

@@ -9,7 +9,7 @@ from typing import Final
 import pyarrow as pa
 
 from zimun_sync.errors import ZimunSyncError
-from zimun_sync.model import STREAMS, ColumnType, Stream
+from zimun_sync.model import STREAMS, ColumnType, Stream, delivered
 from zimun_sync.querying.answers import Rows
 from zimun_sync.querying.files import appearing
 from zimun_sync.querying.formats import write
@@ -41,7 +41,11 @@ class Exported:
 
 
 def export(
-    store: Store, sources: Mapping[str, Sequence[str]], folder: Path, kind: str
+    store: Store,
+    sources: Mapping[str, Sequence[str]],
+    folder: Path,
+    kind: str,
+    columns: Mapping[str, Stream] = STREAMS,
 ) -> Iterator[Exported]:
     """Write the present content of the state, stream after stream; earlier files are replaced.
 
@@ -53,13 +57,14 @@ def export(
         sources: streams by source.
         folder: is made, for its owner alone, where it is missing.
         kind: of `FORMATS`.
+        columns: every stream by name, with the columns that the configuration promotes.
 
     Raises:
         ZimunSyncError: the state cannot be read, or the files cannot be written.
     """
     _make(folder)
-    for name, stream in STREAMS.items():
-        those = [source for source, streams in sources.items() if name in streams]
+    for name, stream in columns.items():
+        those = [source for source, streams in sources.items() if name in delivered(streams)]
         if not those:
             continue
         path = folder / f"{name}.{kind}"

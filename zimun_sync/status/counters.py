@@ -23,6 +23,7 @@ COUNTERS: Final[tuple[tuple[str, tuple[str, ...], str], ...]] = (
     ("runs", (*_STREAM, "status"), "Runs that ended, by their status."),
     ("deletions_held", _STREAM, "Listings that missed so much that a person has to approve."),
     ("listing_restarts", _STREAM, "Listings that began again at their first page."),
+    ("fields_appeared", _STREAM, "Fields that came up and that no column is made of."),
     ("disputes", _STREAM, "Records asked for by id because a listing contradicted the state."),
     ("request_retries", _SOURCE, "Requests to the API that were tried again."),
     ("batches", _SINK, "Batches that a sink took."),
@@ -195,6 +196,8 @@ class Counters:
                 self._add(1, "request_retries", event.source)
             case ev.DisputeSettled():
                 self._add(1, "disputes", event.source, event.stream)
+            case ev.FieldAppeared():
+                self._add(1, "fields_appeared", event.source, event.stream)
             case ev.DeletionsHeld():
                 self._add(1, "deletions_held", event.source, event.stream)
             case ev.DeletionsChecked():

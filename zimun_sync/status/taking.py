@@ -5,7 +5,7 @@ from time import monotonic
 from typing import Final, NamedTuple
 
 from zimun_sync.config import Config
-from zimun_sync.model import STREAMS, from_micros
+from zimun_sync.model import STREAMS, Stream, delivered, from_micros
 from zimun_sync.pipeline.offering import fingerprint_of
 from zimun_sync.status.schedule import next_runs
 from zimun_sync.status.snapshot import SinkStatus, Snapshot, SourceStatus, StreamStatus
@@ -87,7 +87,7 @@ def take(
     return Snapshot(
         taken_at=now,
         sources=sources.statuses(config),
-        sinks=_Sinks(store, versions or {}).statuses(config),
+        sinks=_Sinks(store, versions or {}, config.streams).statuses(config),
         quarantine=tuple(
             each
             for each in store.overview.quarantined()
@@ -146,9 +146,12 @@ def _finished(run: Run | None) -> int | None:
 class _Sinks:
     """Reads sinks, with what is read once for all of them."""
 
-    def __init__(self, store: Store, versions: Mapping[str, str]) -> None:
+    def __init__(
+        self, store: Store, versions: Mapping[str, str], streams: Mapping[str, Stream]
+    ) -> None:
         self._store = store
         self._versions = versions
+        self._streams = streams
         self._parked = store.deliveries.parked()
 
     def statuses(self, config: Config) -> dict[str, SinkStatus]:
@@ -158,7 +161,7 @@ class _Sinks:
         lags = [
             self._lag(Place(name, source, stream))
             for source, settings in config.sources.items()
-            for stream in settings.streams
+            for stream in delivered(settings.streams)
         ]
         return SinkStatus(
             type=config.sinks[name].connector.name,
@@ -170,6 +173,6 @@ class _Sinks:
 
     def _lag(self, place: Place) -> Lag:
         version = self._versions.get(place.sink, "")
-        fingerprint = fingerprint_of(STREAMS[place.stream], version)
+        fingerprint = fingerprint_of(self._streams[place.stream], version)
         offset = self._store.deliveries.offset(place, fingerprint)
         return self._store.overview.lag(place.source, place.stream, offset)

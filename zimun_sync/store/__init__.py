@@ -1,7 +1,9 @@
 """The store: a compacted change feed with checkpoints, offsets and quarantine."""
 
+from zimun_sync.store.days import Days
 from zimun_sync.store.deliveries import Delivered, Parked, ParkKind, Place
 from zimun_sync.store.feed import Lag
+from zimun_sync.store.fields import KnownField
 from zimun_sync.store.hook_calls import HookCall, Needs, NewCall
 from zimun_sync.store.inbox import WEBHOOK, Received, RulesChanged, Thin, Understood, WaitingEvent
 from zimun_sync.store.leases import LEASE_SECONDS, Holder, Lease
@@ -25,12 +27,14 @@ __all__ = [
     "Backlog",
     "Brake",
     "Cleaned",
+    "Days",
     "Delivered",
     "Entry",
     "GivenUp",
     "Holder",
     "HookCall",
     "Keep",
+    "KnownField",
     "Lag",
     "Lease",
     "Missed",

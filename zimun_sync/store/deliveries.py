@@ -7,13 +7,14 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from zimun_sync.model import APPOINTMENT_VERSIONS, APPOINTMENTS
 from zimun_sync.normalize import Refused
 from zimun_sync.sinks import Rejection
 from zimun_sync.store import quarantine
 from zimun_sync.store.clock import Clock, micros
 from zimun_sync.store.database import Database
 from zimun_sync.store.leases import Lease, check
-from zimun_sync.store.schema import listings, offsets, records, sinks
+from zimun_sync.store.schema import history, listings, offsets, records, sinks
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,29 +143,27 @@ class Deliveries:
         with self._database.read() as connection:
             return connection.execute(query.limit(1)).one_or_none() is not None
 
-    def rewind(self, sink: str, since: int | None = None) -> None:
+    def rewind(self, sink: str, since: int | None = None, stream: str | None = None) -> None:
         """Deliver everything to a sink again, or what was stored since a time.
 
         Args:
             sink: the sink's name.
             since: microseconds since the epoch, UTC; None for everything.
+            stream: only this one; None for all.
         """
+        these = [offsets.c.sink == sink]
+        if stream is not None:
+            these.append(offsets.c.stream == stream)
         with self._database.write(durable=True) as connection:
             if since is None:
-                connection.execute(sa.delete(offsets).where(offsets.c.sink == sink))
+                connection.execute(sa.delete(offsets).where(*these))
                 return
-            first = (
-                sa.select(sa.func.min(records.c.seq) - 1)
-                .join(listings, listings.c.id == records.c.listing)
-                .where(
-                    listings.c.source == offsets.c.source,
-                    listings.c.stream == offsets.c.stream,
-                    records.c.observed_at >= since,
-                )
-                .scalar_subquery()
+            first = sa.case(
+                (offsets.c.stream == APPOINTMENT_VERSIONS.name, _first_version(since)),
+                else_=_first_record(since),
             )
             earlier = sa.case((first < offsets.c.seq, first), else_=offsets.c.seq)
-            connection.execute(sa.update(offsets).where(offsets.c.sink == sink).values(seq=earlier))
+            connection.execute(sa.update(offsets).where(*these).values(seq=earlier))
 
     def park(self, sink: str, kind: ParkKind, reason: str, hint: str) -> None:
         """Stop delivering to a sink until someone acts; keeps the first time it happened."""
@@ -195,6 +194,34 @@ class Deliveries:
         query = sa.select(offsets.c.sink).where(offsets.c.sink == sink).limit(1)
         with self._database.read() as connection:
             return connection.execute(query).one_or_none() is not None
+
+
+def _first_record(since: int) -> sa.ScalarSelect[int]:
+    """The sequence before the first that was stored since then, for a row of `offsets`."""
+    return (
+        sa.select(sa.func.min(records.c.seq) - 1)
+        .join(listings, listings.c.id == records.c.listing)
+        .where(
+            listings.c.source == offsets.c.source,
+            listings.c.stream == offsets.c.stream,
+            records.c.observed_at >= since,
+        )
+        .scalar_subquery()
+    )
+
+
+def _first_version(since: int) -> sa.ScalarSelect[int]:
+    """The same of versions, which are made of the past of appointments."""
+    return (
+        sa.select(sa.func.min(history.c.seq) - 1)
+        .join(listings, listings.c.id == history.c.listing)
+        .where(
+            listings.c.source == offsets.c.source,
+            listings.c.stream == APPOINTMENTS.name,
+            history.c.superseded_at >= since,
+        )
+        .scalar_subquery()
+    )
 
 
 def _offset(connection: Connection, place: Place, fingerprint: str) -> int:

@@ -7,12 +7,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from zimun_sync.model import APPOINTMENT_VERSIONS
 from zimun_sync.normalize import unpack_row
 from zimun_sync.sinks import StoredChange
 from zimun_sync.store.database import Database
 from zimun_sync.store.listings import Listings
 from zimun_sync.store.schema import records, sources
+from zimun_sync.store.version_feed import VersionFeed
 
+_VERSIONS = APPOINTMENT_VERSIONS.name
 _COLUMNS = (
     records.c.seq,
     records.c.key,
@@ -48,6 +51,7 @@ class Feed:
     def __init__(self, database: Database, listings: Listings) -> None:
         self._database = database
         self._listings = listings
+        self._versions = VersionFeed(database, listings)
 
     def heads(self) -> dict[str, int]:
         """The last sequence of every source."""
@@ -70,7 +74,12 @@ class Feed:
                 )
 
     def changes(self, source: str, stream: str, after: int, limit: int) -> list[StoredChange]:
-        """Up to `limit` changes with a sequence above `after`, in order."""
+        """Up to `limit` changes with a sequence above `after`, in order.
+
+        Versions of one appointment come together, even where they are more than `limit`.
+        """
+        if stream == _VERSIONS:
+            return self._versions.changes(source, after, limit)
         with self._database.read() as connection:
             query = (
                 sa.select(*_COLUMNS)
@@ -82,10 +91,14 @@ class Feed:
 
     def present(self, source: str, stream: str, keys: Collection[str]) -> list[StoredChange]:
         """The current state of these records, in sequence order."""
+        if stream == _VERSIONS:
+            return self._versions.present(source, keys)
         return [_change(row) for row in self._rows(source, stream, keys)]
 
     def last_known(self, source: str, stream: str, keys: Collection[str]) -> list[StoredChange]:
         """As `present`, but with the last content of records that are deleted."""
+        if stream == _VERSIONS:
+            return self._versions.present(source, keys)
         return [_last_content(row) for row in self._rows(source, stream, keys)]
 
     def raws(self, source: str, stream: str, keys: Collection[str]) -> dict[str, bytes]:
@@ -98,7 +111,10 @@ class Feed:
             return {row.key: row.raw for row in connection.execute(query)}
 
     def hashes(self, source: str, stream: str) -> Iterator[tuple[str, str]]:
-        """Key and row hash of every record that is not deleted, in key order."""
+        """Key and row hash of every record that is not deleted."""
+        if stream == _VERSIONS:
+            yield from ((change.key, change.hash) for change in self._versions.every(source))
+            return
         with self._database.read() as connection:
             query = (
                 sa.select(records.c.key, records.c.row_hash)
@@ -110,6 +126,8 @@ class Feed:
 
     def lag(self, source: str, stream: str, after: int, upto: int | None = None) -> Lag:
         """What lies behind sequence `after`, up to `upto` where that is given."""
+        if stream == _VERSIONS:
+            return Lag(*self._versions.lag(source, after, upto))
         with self._database.read() as connection:
             query = sa.select(sa.func.count(), sa.func.min(records.c.observed_at)).where(
                 self._of(connection, source, stream), records.c.seq > after
@@ -121,6 +139,8 @@ class Feed:
 
     def count(self, source: str, stream: str) -> int:
         """Records that are not deleted."""
+        if stream == _VERSIONS:
+            return self._versions.count(source)
         with self._database.read() as connection:
             listing = self._of(connection, source, stream)
             # Both counts come from an index; the flag itself stands in the rows.

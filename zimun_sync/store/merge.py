@@ -44,6 +44,7 @@ class Verdict(Enum):
     REFRESH = auto()  #: same content for every sink: keep it as the newest, no new seq
     NOTHING = auto()  #: known already
     LATE = auto()  #: an older version: it only belongs into history
+    EARLIER = auto()  #: what stands, seen even before it was known: it belongs into history too
     DISPUTED = auto()  #: asked for after the standing version, yet it loses: GET by id decides
 
 
@@ -52,8 +53,9 @@ def judge(standing: Standing | None, incoming: Incoming) -> Verdict:
     if standing is None:
         return Verdict.CHANGE
     if _same_content(standing, incoming):
-        newer = incoming.version > max(standing.version, standing.overruled)
-        return Verdict.REFRESH if newer else Verdict.NOTHING
+        if incoming.version > max(standing.version, standing.overruled):
+            return Verdict.REFRESH
+        return Verdict.EARLIER if incoming.version < standing.since else Verdict.NOTHING
     if _wins(standing, incoming):
         same_row = incoming.row_hash == standing.row_hash
         return (

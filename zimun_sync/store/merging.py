@@ -9,9 +9,10 @@ from sqlalchemy.engine import Connection
 
 from zimun_sync.normalize import Normalized
 from zimun_sync.store.database import Database
+from zimun_sync.store.history import History
 from zimun_sync.store.listings import Listings
 from zimun_sync.store.merge import NOTHING_OVERRULED, Incoming, Standing, Verdict, judge
-from zimun_sync.store.schema import history, records, sources
+from zimun_sync.store.schema import records, sources
 
 #: `asked_at` of versions that nobody asked for: they lose in silence, and start no dispute.
 NEVER_ASKED = -(2**63)
@@ -24,6 +25,7 @@ _DRAW = (
     .returning(sources.c.seq)
 )
 _NAMES = [column.name for column in records.columns]
+_NO_SEQ = 0  # drawn once it is known that the version is new
 
 
 class Origin(NamedTuple):
@@ -61,7 +63,7 @@ class Sorted:
         changed: they stand from now on.
         superseded: keys whose standing version moves to history.
         refreshed: nothing new to sinks, with the sequence that stays theirs.
-        late: they only belong into history.
+        late: they only belong into history, at the time they tell.
         disputed: keys whose standing version has to be confirmed by id.
         seqs: sequence of every record that arrived, whatever became of it.
     """
@@ -96,11 +98,7 @@ class Merger:
             records.c.listing == sa.bindparam("listing"),
             database.among(records.c.key, sa.bindparam("values")),
         )
-        self._keep_late = (
-            database.upsert(history)
-            .values(dict.fromkeys(column.name for column in history.columns))
-            .on_conflict_do_nothing()
-        )
+        self._history = History(database)
 
     def take(
         self,
@@ -151,34 +149,41 @@ class Merger:
     def store(self, connection: Connection, origin: Origin, sorted_: Sorted, now: int) -> None:
         """Write what was decided."""
         changed = sorted(sorted_.changed, key=_key)  # neighbours in the key index go in together
-        self._supersede(connection, origin, sorted_.superseded, now)
+        listing = self._listing(connection, origin)
+        self._history.supersede(connection, listing, sorted_.superseded, now)
         last = draw_seqs(connection, origin.source, len(changed))
         first = last - len(changed) + 1
-        at = _Stamp(self._listing(connection, origin), origin.run_id, now)
+        at = _Stamp(listing, origin.run_id, now)
         new = [_record_row(at, arrival, seq) for seq, arrival in enumerate(changed, start=first)]
         refreshed = [_record_row(at, arrival, seq) for arrival, seq in sorted_.refreshed]
         known = sorted_.superseded or refreshed
         self._database.insert_many(connection, self._put if known else self._add, new + refreshed)
-        late = [_history_row(at, arrival) for arrival in sorted_.late]
-        self._database.insert_many(connection, self._keep_late, late)
+        self._history.follow(connection, listing, sorted_.superseded)
+        self._keep_late(connection, origin, at, sorted_.late)
         sorted_.seqs += range(first, first + len(changed))
+
+    def keep_older(
+        self, connection: Connection, origin: Origin, arrival: Arrival, now: int
+    ) -> None:
+        """Keep a version in history that did not compete, if it is older than what stands."""
+        standing = self.standing(connection, origin, [arrival.record.key]).get(arrival.record.key)
+        older = standing is not None and arrival.version < standing.since
+        if older and not _same(standing, arrival):
+            at = _Stamp(self._listing(connection, origin), origin.run_id, now)
+            self._keep_late(connection, origin, at, [arrival])
+
+    def _keep_late(
+        self, connection: Connection, origin: Origin, at: _Stamp, late: Sequence[Arrival]
+    ) -> None:
+        rows = [_history_row(at, arrival, _NO_SEQ) for arrival in late]
+        rows = self._history.unknown(connection, rows)
+        last = draw_seqs(connection, origin.source, len(rows))
+        first = last - len(rows) + 1
+        numbered = [(*row[:-1], seq) for seq, row in enumerate(rows, start=first)]
+        self._history.add_late(connection, numbered)
 
     def _listing(self, connection: Connection, origin: Origin) -> int:
         return self._listings.number(connection, origin.source, origin.stream)
-
-    def _supersede(
-        self, connection: Connection, origin: Origin, keys: Sequence[str], now: int
-    ) -> None:
-        """Keep the versions that are about to be replaced."""
-        if not keys:
-            return
-        names = [column.name for column in history.columns if column.name != "superseded_at"]
-        old = sa.select(*(records.c[name] for name in names), sa.literal(now)).where(
-            records.c.listing == self._listing(connection, origin),
-            self._database.among(records.c.key, self._database.list_of(keys)),
-        )
-        keep = self._database.upsert(history).from_select([*names, "superseded_at"], old)
-        connection.execute(keep.on_conflict_do_nothing())
 
 
 def arrival_of(record: Normalized, asked_at: int) -> Arrival:
@@ -259,8 +264,8 @@ def _sort_known(sorted_: Sorted, arrival: Arrival, present: Standing, asked_at: 
         case Verdict.REFRESH:
             refreshed = _inheriting(arrival, present)._replace(since=present.since)
             sorted_.refreshed.append((refreshed, present.seq))
-        case Verdict.LATE:
-            sorted_.late.append(_inheriting(arrival, present))
+        case Verdict.LATE | Verdict.EARLIER:
+            sorted_.late.append(arrival)
         case Verdict.DISPUTED:
             sorted_.disputed.append(record.key)
         case Verdict.NOTHING:
@@ -307,8 +312,8 @@ def _record_row(at: _Stamp, arrival: Arrival, seq: int) -> tuple[Any, ...]:
     )
 
 
-def _history_row(at: _Stamp, arrival: Arrival) -> tuple[Any, ...]:
-    record, version, since, correction, _, deleted = arrival
+def _history_row(at: _Stamp, arrival: Arrival, seq: int) -> tuple[Any, ...]:
+    record, version, since, correction, overruled, deleted = arrival
     return (
         at.listing,
         record.key,
@@ -321,4 +326,7 @@ def _history_row(at: _Stamp, arrival: Arrival) -> tuple[Any, ...]:
         at.run_id,
         at.now,
         at.now,
+        record.raw,
+        overruled,
+        seq,
     )

@@ -14,6 +14,7 @@ from zimun_sync.normalize.tombstones import tombstone
 from zimun_sync.store import quarantine
 from zimun_sync.store.clock import Clock, micros
 from zimun_sync.store.database import Database
+from zimun_sync.store.days import Days
 from zimun_sync.store.leases import Lease, check
 from zimun_sync.store.listings import Listings
 from zimun_sync.store.merging import Arrival, Merger, Origin
@@ -84,7 +85,9 @@ class Missing:
         self._merger = merger
         self._clock = clock
 
-    def find(self, lease: Lease, run: Run, brake: Brake, *, by_id: bool) -> Missed:
+    def find(
+        self, lease: Lease, run: Run, brake: Brake, *, by_id: bool, days: Days | None = None
+    ) -> Missed:
         """Take down what a complete listing missed.
 
         What was stored since the run began is left out: the listing may have passed its place.
@@ -95,11 +98,12 @@ class Missing:
             brake: how much may go missing at once.
             by_id: whether single records can be asked for; without it a record is due once two
                 complete listings missed it.
+            days: leave records of other days out, and count those of different days once.
 
         Raises:
             LeaseLost: another process took over; nothing was written.
         """
-        unseen, total = self._unseen(run)
+        unseen, total = self._unseen(run, days)
         now = micros(self._clock)
         with self._database.write(durable=False) as connection:
             check(connection, lease)
@@ -115,13 +119,17 @@ class Missing:
             here = missing.c.listing == listing
             connection.execute(sa.delete(missing).where(here, missing.c.run_id != run.run_id))
             held, newly = total - deleted, _count(connection, missing, here, _undecided())
+            if days is not None:
+                held = days.count(connection, records, *_present(listing))
+                newly = days.count(connection, missing, here, _undecided())
             braked = brake.stops(newly, held)
             state = MissingState.DUE if by_id else MissingState.ONCE
             _set(connection, here & _undecided(), MissingState.HELD if braked else state)
         return Missed(held, newly, braked)
 
-    def _unseen(self, run: Run) -> tuple["array[int]", int]:
+    def _unseen(self, run: Run, days: Days | None) -> tuple["array[int]", int]:
         """Sequences of the stream that the run's pages did not bring, and how many it has."""
+        within = sa.true() if days is None else days.within(records.c.key)
         pages = sa.select(seen.c["keys"]).where(seen.c.run_id == run.run_id)
         head = sa.select(sources.c.seq).where(sources.c.name == run.source)
         unseen, total = array("Q"), 0
@@ -130,7 +138,8 @@ class Missing:
             for packed in connection.execute(pages.execution_options(yield_per=100)).scalars():
                 set_bits(bits, packed)
             held = sa.select(records.c.seq).where(
-                records.c.listing == self._listings.number(connection, run.source, run.stream)
+                records.c.listing == self._listings.number(connection, run.source, run.stream),
+                within,
             )
             rows = connection.execute(held.execution_options(yield_per=10_000)).scalars()
             for chunk in rows.partitions():
@@ -158,12 +167,13 @@ class Missing:
             insert.on_conflict_do_update(index_elements=["listing", "key"], set_=again)
         )
 
-    def due(self, source: str, stream: str, limit: int) -> list[str]:
-        """Keys that are due, those missed first in front."""
+    def due(self, source: str, stream: str, limit: int, days: Days | None = None) -> list[str]:
+        """Keys that are due, of these days where that is given; those missed first in front."""
+        within = sa.true() if days is None else days.within(missing.c.key)
         with self._database.read() as connection:
             query = (
                 sa.select(missing.c.key)
-                .where(self._at(connection, source, stream, MissingState.DUE))
+                .where(self._at(connection, source, stream, MissingState.DUE), within)
                 .order_by(missing.c.missed_at, missing.c.key)
                 .limit(limit)
             )
@@ -173,6 +183,19 @@ class Missing:
         """How many missing records of a stream wait for that."""
         with self._database.read() as connection:
             return _count(connection, missing, self._at(connection, source, stream, state))
+
+    def held(self, source: str, stream: str, days: Days) -> int:
+        """How many records of these days there are, those of different days counted once."""
+        with self._database.read() as connection:
+            listing = self._listings.number(connection, source, stream)
+            return days.count(connection, records, *_present(listing))
+
+    def keys(self, source: str, stream: str) -> set[str]:
+        """Keys of all records that the last complete listing missed."""
+        with self._database.read() as connection:
+            listing = self._listings.number(connection, source, stream)
+            query = sa.select(missing.c.key).where(missing.c.listing == listing)
+            return set(connection.execute(query).scalars())
 
     def listed(self, run: Run, limit: int) -> list[str]:
         """Keys of some records that the run's listing did bring."""
@@ -263,6 +286,10 @@ class Missing:
 
 def _undecided() -> sa.ColumnElement[bool]:
     return missing.c.state.in_([_NEW, MissingState.HELD])
+
+
+def _present(listing: int) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
+    return records.c.listing == listing, records.c.deleted.is_(False)
 
 
 def _set(connection: Connection, which: sa.ColumnElement[bool], state: MissingState) -> int:

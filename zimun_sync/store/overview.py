@@ -8,12 +8,14 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from zimun_sync.model import APPOINTMENT_VERSIONS
 from zimun_sync.store.clock import Clock, micros
 from zimun_sync.store.database import Database
 from zimun_sync.store.feed import Lag
 from zimun_sync.store.listings import Listings
 from zimun_sync.store.runs import Run, RunStatus
 from zimun_sync.store.schema import hook_calls, inbox, quarantine, records, remote_ids, runs
+from zimun_sync.store.version_feed import VersionFeed
 
 #: A hook's call with this status was given up.
 GIVEN_UP: Final = "failed"
@@ -84,9 +86,12 @@ class Overview:
         self._database = database
         self._listings = listings
         self._clock = clock
+        self._versions = VersionFeed(database, listings)
 
     def lag(self, source: str, stream: str, after: int) -> Lag:
         """What lies behind sequence `after`; the age is that of the oldest in feed order."""
+        if stream == APPOINTMENT_VERSIONS.name:
+            return Lag(*self._versions.lag(source, after))
         with self._database.read() as connection:
             listing = self._listings.number(connection, source, stream)
             behind = sa.and_(records.c.listing == listing, records.c.seq > after)
@@ -96,6 +101,15 @@ class Overview:
             first = sa.select(records.c.observed_at).where(behind).order_by(records.c.seq)
             oldest = sa.select(sa.func.min(first.limit(_OLDEST_AMONG).subquery().c.observed_at))
             return Lag(count, connection.execute(oldest).scalar_one())
+
+    def last_change_at(self, source: str, stream: str) -> int | None:
+        """When the store took the stream's latest change, microseconds UTC; None without any."""
+        with self._database.read() as connection:
+            listing = self._listings.number(connection, source, stream)
+            query = sa.select(records.c.observed_at).where(records.c.listing == listing)
+            latest = query.order_by(records.c.seq.desc()).limit(1)
+            found: int | None = connection.execute(latest).scalar_one_or_none()
+        return found
 
     def first_run_at(self, source: str, stream: str) -> int | None:
         """When the stream's first run that is still known began."""

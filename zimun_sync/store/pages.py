@@ -1,6 +1,6 @@
 """A page's records, its quarantine and the token after it, in one fenced transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.engine import Connection
@@ -10,7 +10,7 @@ from zimun_sync.store import quarantine
 from zimun_sync.store.clock import Clock, micros
 from zimun_sync.store.database import Database
 from zimun_sync.store.leases import Lease, check
-from zimun_sync.store.merging import Merger, Origin, Sorted, arrival_of, newest_by_key
+from zimun_sync.store.merging import Arrival, Merger, Origin, Sorted, arrival_of, newest_by_key
 from zimun_sync.store.quarantine import SOURCE_SIDE
 from zimun_sync.store.runs import Run, count_changes, turn_page
 from zimun_sync.store.seen import keep_seen
@@ -73,10 +73,13 @@ class Pages:
         """
         now = micros(self._clock)
         asked_at = page.requested_at
-        arrivals = newest_by_key(arrival_of(record, asked_at) for record in page.records)
+        listed = [arrival_of(record, asked_at) for record in page.records]
+        arrivals = newest_by_key(listed)
         with self._database.write(durable=False) as connection:
             check(connection, lease)
             sorted_ = self._merger.take(connection, origin_of(run), arrivals, asked_at, now)
+            if len(arrivals) < len(listed):
+                self._keep_doubled(connection, origin_of(run), listed, arrivals, now)
             place = (run.source, run.stream, SOURCE_SIDE)
             refused = quarantine.without_dropped(connection, place, page.refused)
             quarantine.put(self._database, connection, place, refused, (run.run_id, now))
@@ -92,6 +95,19 @@ class Pages:
             times = (asked_at, now)
             advanced = turn_page(connection, run, counts, page.next_page_token, times)
         return PageOutcome(advanced, len(sorted_.changed), tuple(sorted_.disputed))
+
+    def _keep_doubled(
+        self,
+        connection: Connection,
+        origin: Origin,
+        listed: Sequence[Arrival],
+        newest: Mapping[str, Arrival],
+        now: int,
+    ) -> None:
+        """A record that one page shows in several versions has a past already."""
+        for arrival in listed:
+            if arrival is not newest[arrival.record.key]:
+                self._merger.keep_older(connection, origin, arrival, now)
 
     def _keep_seen(
         self, connection: Connection, run: Run, page: PageRecords, sorted_: Sorted
@@ -117,8 +133,23 @@ class Pages:
             sorted_ = self._merger.take(connection, origin_of(run), arrivals, asked_at, now)
             return count_changes(connection, run, len(sorted_.changed), now)
 
-    def correct(self, lease: Lease, run: Run, answer: Normalized, asked_at: int) -> Run:
+    def correct(
+        self,
+        lease: Lease,
+        run: Run,
+        answer: Normalized,
+        asked_at: int,
+        listed: Normalized | None = None,
+    ) -> Run:
         """Make the answer of a `GET` by id stand, whatever version stood before.
+
+        Args:
+            lease: the source's lease.
+            run: of the listing that disagreed with what stood.
+            answer: what stands from now on.
+            asked_at: when it was asked for, microseconds UTC.
+            listed: what the listing showed. Where the answer is another and what it shows is
+                older, it was an earlier state, and enters history at its place.
 
         Raises:
             LeaseLost: another process took over; nothing was written.
@@ -128,6 +159,9 @@ class Pages:
         with self._database.write(durable=False) as connection:
             check(connection, lease)
             sorted_ = self._merger.overrule(connection, origin_of(run), arrival, now)
+            if listed is not None and listed.updated_at is not None:
+                outvoted = arrival_of(listed, listed.updated_at)
+                self._merger.keep_older(connection, origin_of(run), outvoted, now)
             return count_changes(connection, run, len(sorted_.changed), now)
 
 

@@ -1,21 +1,35 @@
 """Normalizing stored raw content again, when the normalizer or what it knows has changed."""
 
 from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from zimun_sync.errors import RecordInvalid
-from zimun_sync.normalize import Normalized, Normalizer
+from zimun_sync.normalize import Normalized, Normalizer, Refused, hash_of
 from zimun_sync.store.clock import Clock, micros
 from zimun_sync.store.database import Database
+from zimun_sync.store.history import History
 from zimun_sync.store.leases import Lease, check
 from zimun_sync.store.listings import Listings
 from zimun_sync.store.merging import draw_seqs, lock_source
-from zimun_sync.store.quarantine import SOURCE_SIDE
+from zimun_sync.store.quarantine import SOURCE_SIDE, close, put, without_dropped
+from zimun_sync.store.restating import PastRows, restated_row
 from zimun_sync.store.schema import quarantine, records, sources
 
-_ROWS = 1_000
+#: The run of quarantine entries that new rules made, and no listing.
+RENORMALIZED: Final = "renormalized"
+_ROWS: Final = 1_000
+
+
+class _Stored(NamedTuple):
+    """A stored record."""
+
+    key: str
+    deleted: bool
+    row: bytes
+    raw: bytes
 
 
 class Renormalizer:
@@ -31,6 +45,8 @@ class Renormalizer:
         self._database = database
         self._listings = listings
         self._clock = clock
+        self._history = History(database)
+        self._past = PastRows(database)
         self._update = (
             sa.update(records)
             .where(
@@ -78,7 +94,15 @@ class Renormalizer:
             )
 
     def run(self, lease: Lease, source: str, normalizer: Normalizer) -> int:
-        """Normalize one stream again; returns how many rows came out different."""
+        """Normalize one stream again; returns how many rows came out different.
+
+        A record that the new rules cannot read keeps its values and goes to quarantine.
+
+        Raises:
+            LeaseLost: another process took over.
+        """
+        self._retry_quarantined(source, normalizer.stream.name)
+        self._restate_history(lease, source, normalizer)
         changed, after = 0, ""
         while True:
             with self._database.write(durable=False) as connection:
@@ -87,40 +111,52 @@ class Renormalizer:
                 listing = self._listings.number(connection, source, normalizer.stream.name)
                 batch = self._batch(connection, listing, after)
                 if not batch:
-                    break
-                after = batch[-1][0]
+                    return changed
+                after = batch[-1].key
                 changed += self._rewrite(connection, source, normalizer, batch)
-        self._retry_quarantined(source, normalizer.stream.name)
-        return changed
 
-    def _batch(
-        self, connection: Connection, listing: int, after: str
-    ) -> list[tuple[str, bytes, bytes]]:
+    def _restate_history(self, lease: Lease, source: str, normalizer: Normalizer) -> None:
+        after = ""
+        while True:
+            with self._database.write(durable=False) as connection:
+                check(connection, lease)
+                lock_source(connection, source)
+                listing = self._listings.number(connection, source, normalizer.stream.name)
+                last = self._past.restate(connection, source, listing, normalizer, after)
+            if last is None:
+                return
+            after = last
+
+    def _batch(self, connection: Connection, listing: int, after: str) -> list[_Stored]:
         rows = connection.execute(
-            sa.select(records.c.key, records.c.row_hash, records.c.raw)
-            .where(
-                records.c.listing == listing,
-                records.c.key > after,
-                records.c.deleted.is_(False),
-            )
+            sa.select(*(records.c[name] for name in _Stored._fields))
+            .where(records.c.listing == listing, records.c.key > after)
             .order_by(records.c.key)
             .limit(_ROWS)
         )
-        return [(key, row_hash, raw) for key, row_hash, raw in rows]
+        return [_Stored._make(row) for row in rows]
 
     def _rewrite(
         self,
         connection: Connection,
         source: str,
         normalizer: Normalizer,
-        batch: Sequence[tuple[str, bytes, bytes]],
+        batch: Sequence[_Stored],
     ) -> int:
-        again = [_again(normalizer, raw) for _, _, raw in batch]
+        again = [_again(normalizer, stored) for stored in batch]
+        refused = [each for each in again if isinstance(each, Refused)]
+        kept = {each.key for each in refused}
         different = [
-            (key, new)
-            for (key, row_hash, _), new in zip(batch, again, strict=True)
-            if new is not None and new.row_hash != row_hash
+            (stored.key, new)
+            for stored, each in zip(batch, again, strict=True)
+            if (new := _row_of(normalizer, stored, each)) != stored.row
         ]
+        self._move_quarantine(
+            connection,
+            (source, normalizer.stream.name, SOURCE_SIDE),
+            refused,
+            [stored.key for stored in batch if stored.key not in kept and not stored.deleted],
+        )
         listing = self._listings.number(connection, source, normalizer.stream.name)
         first = draw_seqs(connection, source, len(different)) - len(different) + 1
         now = micros(self._clock)
@@ -129,15 +165,27 @@ class Renormalizer:
                 "at_listing": listing,
                 "at_key": key,
                 "new_seq": seq,
-                "new_row": new.row,
-                "new_hash": new.row_hash,
+                "new_row": new,
+                "new_hash": hash_of(new),
                 "new_time": now,
             }
             for seq, (key, new) in enumerate(different, start=first)
         ]
         if updates:
             connection.execute(self._update, updates)
+            self._history.follow(connection, listing, [key for key, _ in different])
         return len(different)
+
+    def _move_quarantine(
+        self,
+        connection: Connection,
+        place: tuple[str, str, str],
+        refused: Sequence[Refused],
+        readable: Sequence[str],
+    ) -> None:
+        entered = without_dropped(connection, place, refused)
+        put(self._database, connection, place, entered, (RENORMALIZED, micros(self._clock)))
+        close(connection, place, readable)
 
     def _retry_quarantined(self, source: str, stream: str) -> None:
         """What could not be read before may be readable now."""
@@ -154,9 +202,17 @@ class Renormalizer:
             )
 
 
-def _again(normalizer: Normalizer, raw: bytes) -> Normalized | None:
-    """The new form; None keeps the old row where the new rules cannot read the content."""
-    try:
-        return normalizer.normalize(raw)
-    except RecordInvalid:
+def _again(normalizer: Normalizer, stored: _Stored) -> Normalized | Refused | None:
+    """The new form, or why there is none; None for what is deleted and has no raw content."""
+    if stored.deleted or not stored.raw:
         return None
+    try:
+        return normalizer.normalize(stored.raw)
+    except RecordInvalid as error:
+        return Refused(stored.key, error.code, error.message, stored.raw)
+
+
+def _row_of(normalizer: Normalizer, stored: _Stored, again: Normalized | Refused | None) -> bytes:
+    if isinstance(again, Normalized):
+        return again.row
+    return restated_row(normalizer.stream, stored.row, normalizer.promoter)

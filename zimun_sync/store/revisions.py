@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 #: The schema this release writes; the newest file in `migrations/versions`.
-HEAD = "0003"
+HEAD = "0005"
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 

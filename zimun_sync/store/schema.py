@@ -103,7 +103,9 @@ records = Table(
     ),
 )
 
-#: Versions that are not the present one; `learnt` tells how they came (pull or webhook).
+#: Versions that are not the present one; `run_id` tells how they came (pull or webhook). All of
+#: a record's share one `seq`, that of the latest change in its past or of what stands after it.
+#: `raw` is null in those from before it was kept.
 history = Table(
     "history",
     metadata,
@@ -118,7 +120,11 @@ history = Table(
     Column("run_id", String, nullable=False),
     Column("observed_at", BigInteger, nullable=False),
     Column("superseded_at", BigInteger, nullable=False),
+    Column("raw", LargeBinary),
+    Column("overruled", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),
     Index("history_superseded", "superseded_at"),
+    Index("history_feed", "listing", "seq"),
 )
 
 #: One row a listing of a stream; `page_token` is the checkpoint, committed with its page.
@@ -379,4 +385,17 @@ sink_notices = Table(
     Column("count", BigInteger, nullable=False),
     Column("first_at", BigInteger, nullable=False),
     Column("last_at", BigInteger, nullable=False),
+)
+
+#: Fields of the source that no column is made of, as they came up. `json_types`: of their
+#: values, joined by a comma; `suggested`: the type that a column of them would have.
+known_fields = Table(
+    "known_fields",
+    metadata,
+    Column("source", String, primary_key=True),
+    Column("stream", String, primary_key=True),
+    Column("field", Text, primary_key=True),
+    Column("json_types", String, nullable=False),
+    Column("suggested", String, nullable=False),
+    Column("first_at", BigInteger, nullable=False),
 )

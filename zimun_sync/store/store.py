@@ -13,6 +13,7 @@ from zimun_sync.store.clock import Clock, micros, utc_now
 from zimun_sync.store.database import BUSY_SECONDS, Database, parse_url
 from zimun_sync.store.deliveries import Deliveries
 from zimun_sync.store.feed import Feed
+from zimun_sync.store.fields import Fields
 from zimun_sync.store.hook_calls import HookCalls
 from zimun_sync.store.inbox import Inbox
 from zimun_sync.store.leases import Lease, Leases
@@ -62,6 +63,7 @@ class Store:
         self.pages = Pages(database, merger, clock)
         self.missing = Missing(database, listings, merger, clock)
         self.feed = Feed(database, listings)
+        self.fields = Fields(database, clock)
         self.versions = Versions(database, listings)
         self.lookup = StoreLookup(self.feed)
         self.deliveries = Deliveries(database, clock)

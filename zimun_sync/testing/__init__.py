@@ -16,7 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-for _module in ("abilities", "base", "contract", "crashes", "rig", "sequences", "writes"):
+for _module in (
+    "abilities",
+    "base",
+    "contract",
+    "crashes",
+    "promotions",
+    "rig",
+    "sequences",
+    "writes",
+):
     pytest.register_assert_rewrite(f"{__name__}.{_module}")
 
 from zimun_sync.testing.builders import (  # noqa: E402 - asserts are rewritten on import

@@ -1,12 +1,22 @@
 """Checks of what a sink may do beyond the contract, each due where the ability is there."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from zimun_sync.sinks import Adopts, Checks, ReadsBack, Sink, SinkBroken, SinkUnavailable
+from zimun_sync.sinks import (
+    Adopts,
+    Checks,
+    Freshness,
+    ReadsBack,
+    ShowsFreshness,
+    Sink,
+    SinkBroken,
+    SinkUnavailable,
+)
 from zimun_sync.testing.base import ContractBase, check
 from zimun_sync.testing.builders import delete, make_batch, sink_context, upsert
 from zimun_sync.testing.harness import Unusable
@@ -69,6 +79,27 @@ class AbilityChecks(ContractBase):
                 wanted = {key: change.hash for (owner, key), change in live if owner == source}
                 assert len(pairs) == len(wanted)
                 assert dict(pairs) == wanted
+        rig.check()
+
+    @check("ShowsFreshness")
+    def test_showing_freshness_changes_no_record(self, rig: Rig) -> None:
+        """Not before the first record, not twice, and not where values are missing."""
+        sink = rig.open()
+        assert isinstance(sink, ShowsFreshness)
+        at = datetime(2026, 11, 20, 3, tzinfo=UTC)
+        for asked, changed in ((at, at), (None, None)):
+            rows = [
+                Freshness("main", stream.name, asked, "succeeded", changed, 3, at)
+                for stream in self.streams
+            ]
+            for _ in range(2):
+                sink.show_freshness(rows)
+            rig.check()
+            rig.write(sink, self.first(2, start=1 if asked else 3))
+        sink.show_freshness([])
+        rig.check()
+        sink.close()
+        rig.open()
         rig.check()
 
     @check("Checks")

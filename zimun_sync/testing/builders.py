@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from zimun_sync.ids import Lookup, Memory
-from zimun_sync.model import APPOINTMENTS, ColumnType, Row, Stream, to_micros
+from zimun_sync.model import APPOINTMENTS, STREAMS, ColumnType, Row, Stream, to_micros
 from zimun_sync.sinks import Batch, SinkContext, StoredChange
 
 #: The clock of `sink_context`, and when every built change was taken by the store.
@@ -45,11 +45,11 @@ def make_row(stream: Stream, key: str, **values: Any) -> Row:
     Raises:
         KeyError: a value is given for a column that the stream does not have.
     """
-    unknown = values.keys() - {column.name for column in stream.content}
+    unknown = values.keys() - {column.name for column in stream.filled}
     if unknown:
         raise KeyError(f"{stream.name} has no column {', '.join(sorted(unknown))}")
     given = values | {stream.key: key}
-    return tuple(to_stored(given.get(column.name), column.type) for column in stream.content)
+    return tuple(to_stored(given.get(column.name), column.type) for column in stream.filled)
 
 
 def appointment_row(key: str, **values: Any) -> Row:
@@ -109,6 +109,7 @@ def sink_context(
     adopting: bool = False,
     memory: Memory | None = None,
     lookup: Lookup | None = None,
+    streams: Mapping[str, Stream] = STREAMS,
 ) -> SinkContext:
     """What the engine would give a sink on opening; the clock stands still at `NOW`.
 
@@ -118,7 +119,10 @@ def sink_context(
         adopting: whether the user asked to adopt the sink.
         memory: for sinks that remember what they wrote; others do without.
         lookup: for sinks that ask the store; others do without.
+        streams: every stream by name, with the columns that a configuration promotes.
     """
     known = {"main": 10**9, "second": 10**9} if heads is None else heads
-    context = SinkContext("under-test", store_id, known, lambda: NOW, adopting=adopting)
+    context = SinkContext(
+        "under-test", store_id, known, lambda: NOW, adopting=adopting, streams=streams
+    )
     return replace(context, memory=memory or context.memory, lookup=lookup or context.lookup)

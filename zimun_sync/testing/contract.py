@@ -5,12 +5,13 @@ import pytest
 from zimun_sync.testing.abilities import AbilityChecks
 from zimun_sync.testing.base import checks_due
 from zimun_sync.testing.crashes import CrashChecks
+from zimun_sync.testing.promotions import PromotionChecks
 from zimun_sync.testing.rig import Rig
 from zimun_sync.testing.sequences import SequenceChecks
 from zimun_sync.testing.writes import WriteChecks
 
 
-class SinkContract(AbilityChecks, CrashChecks, SequenceChecks, WriteChecks):
+class SinkContract(AbilityChecks, CrashChecks, PromotionChecks, SequenceChecks, WriteChecks):
     """Inherit, implement `harness`, and run with pytest.
 
     The class must stand at the top level of its file, for the crash checks load it in a

@@ -6,7 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Protocol, runtime_checkable
 
-from zimun_sync.model import ColumnType, Op, Stream
+from zimun_sync.model import LINEAGE, ColumnType, Op, Stream
 from zimun_sync.sinks import Batch, Change, Sink
 
 #: What a reader finds in one stream: a record's columns by name, under (source, key).
@@ -50,8 +50,17 @@ class Expected:
         for change in batch.changes:
             place = (batch.stream.name, batch.source, change.key)
             known = self._latest.get(place)
-            if known is None or change.seq > known.seq:
+            if known is None or change.seq >= known.seq:
                 self._latest[place] = change
+
+    def reshape(self, stream: Stream) -> None:
+        """Expect this stream's promoted columns, and no others; they are NULL in what is there."""
+        names = [column.name for column in (*stream.content, *LINEAGE)]
+        for place, change in self._latest.items():
+            if place[0] == stream.name and change.row is not None:
+                promoted: dict[str, Any] = dict.fromkeys(each.name for each in stream.promoted)
+                row = {name: change.row[name] for name in names} | promoted
+                self._latest[place] = replace(change, row=row)
 
     def adopt(self) -> None:
         """Keep the content, but take any change from now on for a later one."""

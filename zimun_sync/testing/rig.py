@@ -5,14 +5,23 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
 from zimun_sync.model import ColumnType, Stream
-from zimun_sync.sinks import Adopts, Batch, Change, Checks, ReadsBack, Sink, WriteResult
+from zimun_sync.sinks import (
+    Adopts,
+    Batch,
+    Change,
+    Checks,
+    ReadsBack,
+    ShowsFreshness,
+    Sink,
+    WriteResult,
+)
 from zimun_sync.testing.builders import sink_context
 from zimun_sync.testing.harness import Expected, SinkHarness, Unusable, comparable
 
 #: What a reader should see of a row; see `SinkContract.seen`.
 Seen = Callable[[Stream, Mapping[str, Any]], Mapping[str, Any]]
 
-_ABILITIES: tuple[type, ...] = (Adopts, Checks, ReadsBack, Unusable)
+_ABILITIES: tuple[type, ...] = (Adopts, Checks, ReadsBack, ShowsFreshness, Unusable)
 
 #: Columns left out of comparisons, for an unchanged record may keep older ones.
 _LINEAGE = ("_seq", "_run_id", "_synced_at")
@@ -71,6 +80,13 @@ class Rig:
         self.expected.take(batch)
         return result
 
+    def reshape(self, stream: Stream) -> None:
+        """Expect the stream with these promoted columns from now on."""
+        self._streams = tuple(
+            stream if each.name == stream.name else each for each in self._streams
+        )
+        self.expected.reshape(stream)
+
     def check(self) -> None:
         """Compare what readers find in every stream with what was written."""
         for stream in self._streams:
@@ -95,6 +111,12 @@ class Rig:
         wanted = self._seen(stream, change.row)
         for column in stream.columns:
             if column.name not in wanted or column.name in _LINEAGE:
+                continue
+            if (
+                column in stream.promoted
+                and wanted[column.name] is None
+                and column.name not in found
+            ):
                 continue
             assert column.name in found, f"{stream.name} has no column {column.name} for readers"
             value = comparable(wanted[column.name], column.type)

@@ -68,7 +68,7 @@ def awkward_rows(stream: Stream) -> dict[str, Row]:
         key = KEYS[index] if index < len(KEYS) else f"k_{index}"
         values = {
             column.name: _pick(column.type, index + shift)
-            for shift, column in enumerate(stream.content)
+            for shift, column in enumerate(stream.filled)
             if column.name != stream.key
         }
         rows[key] = make_row(stream, key, **values)

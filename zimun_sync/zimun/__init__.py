@@ -17,7 +17,7 @@ from zimun_sync.zimun.models import (
     Staff,
     Webhook,
 )
-from zimun_sync.zimun.pages import Page, TokenTrail
+from zimun_sync.zimun.pages import Offered, Page, TokenTrail, read_offered
 from zimun_sync.zimun.settings import ClientSettings, Paths
 from zimun_sync.zimun.signatures import (
     SignatureRefused,
@@ -38,6 +38,7 @@ __all__ = [
     "Hold",
     "HoldRequest",
     "Location",
+    "Offered",
     "Organization",
     "Page",
     "Paths",
@@ -56,6 +57,7 @@ __all__ = [
     "Webhook",
     "ZimunClient",
     "fresh_secret",
+    "read_offered",
     "usable_secret",
     "verifier",
 ]

@@ -22,6 +22,8 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 #: The scope of every call that changes something.
 WRITE: Final = "appointments:write"
+#: The scope of slots and holidays.
+AVAILABILITY: Final = "availability:read"
 
 #: Fields of a body that are nobody else's business: a person's data, and secrets.
 _PRIVATE: Final = ("contact_", "secret", "url")

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from zimun_sync.zimun.answers import decode
-from zimun_sync.zimun.api import Api, below, nothing, typed
+from zimun_sync.zimun.api import AVAILABILITY, Api, below, nothing, typed
 from zimun_sync.zimun.models import (
     Appointment,
     Availability,
@@ -51,7 +51,8 @@ class Bookings(Api):
         wanted = {"staff_id": staff_id, "location_id": location_id}
         query = {"service_id": service_id, "days_ahead": str(days_ahead)}
         query |= {name: value for name, value in wanted.items() if value is not None}
-        return self._get("/availability", _availability, query, scope="availability:read")
+        path = self.settings.paths.availability
+        return self._get(path, _availability, query, scope=AVAILABILITY)
 
     def hold(self, request: HoldRequest, *, idempotency_key: str | None = None) -> Hold:
         """Keep a slot free for 10 minutes.

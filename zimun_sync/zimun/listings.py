@@ -9,7 +9,7 @@ import msgspec
 from zimun_sync.errors import MalformedAnswer
 from zimun_sync.network.body import BodyFault
 from zimun_sync.zimun.answers import decode
-from zimun_sync.zimun.api import Api, below, typed
+from zimun_sync.zimun.api import AVAILABILITY, Api, below, typed
 from zimun_sync.zimun.models import (
     Appointment,
     Location,
@@ -19,14 +19,20 @@ from zimun_sync.zimun.models import (
     Staff,
 )
 from zimun_sync.zimun.outcome import Purpose
-from zimun_sync.zimun.pages import Page, TokenTrail, listed, single
+from zimun_sync.zimun.pages import Page, TokenTrail, listed, offered, single
 
 T = TypeVar("T")
 
 _SINGLE = "organization"
 
+#: What one request answers for one service: slots and holidays.
+_OFFERED = {"availability", "holidays"}
 #: The documented scopes; what the other lists need is not said.
-_SCOPES = {"organization": "org:read", "appointments": "appointments:read"}
+_SCOPES = {
+    "organization": "org:read",
+    "appointments": "appointments:read",
+    **dict.fromkeys(_OFFERED, AVAILABILITY),
+}
 
 _appointment = typed(Appointment)
 _organization = typed(Organization)
@@ -41,7 +47,10 @@ class Listings(Api):
         page_token: str | None = None,
         params: Mapping[str, str] | None = None,
     ) -> Page:
-        """One page of a stream; the organization is a page of one item.
+        """One page of a stream.
+
+        The organization is a page of one item. So is an answer about availability or holidays:
+        the item is all of it, and `params` say for which service it is asked.
 
         Args:
             stream: the stream's name.
@@ -56,6 +65,8 @@ class Listings(Api):
         path, scope = self.settings.paths.of(stream), _SCOPES.get(stream, "")
         if stream == _SINGLE:
             return self._get(path, single, scope=scope)
+        if stream in _OFFERED:
+            return self._get(path, offered, params, scope=scope)
         query, purpose = self._query(params), Purpose.OTHER
         if page_token is not None:
             query[self.settings.page_token_parameter] = page_token

@@ -40,6 +40,14 @@ class _Envelope(msgspec.Struct):
     next_page_token: str | None
 
 
+class Offered(msgspec.Struct):
+    """An answer about availability: slots undecoded, and what is said of each holiday, by day."""
+
+    slots: list[msgspec.Raw]
+    holidays: dict[str, msgspec.Raw] | None = None
+
+
+_OFFERED = msgspec.json.Decoder(Offered)
 _ENVELOPE = msgspec.json.Decoder(_Envelope)
 _ITEM = msgspec.json.Decoder(msgspec.Raw)
 
@@ -56,6 +64,17 @@ def single(reply: Reply) -> Page:
     if not bytes(item).startswith(b"{"):
         raise BodyFault("it is not an object")
     return _page(reply, [item], None, None)
+
+
+def offered(reply: Reply) -> Page:
+    """An answer about availability, as a page of one item; BodyFault where it is not one."""
+    decode(reply.body, reply.content_type, _OFFERED)
+    return single(reply)
+
+
+def read_offered(page: Page) -> Offered:
+    """What the only item of an answer about availability says."""
+    return _OFFERED.decode(page.items[0])
 
 
 def _page(

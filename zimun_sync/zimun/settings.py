@@ -24,7 +24,10 @@ from zimun_sync.network.addresses import is_loopback
 
 DEFAULT_BASE_URL: Final = "https://api.zimun.online/api/v1"
 
-StreamName = Literal["organization", "locations", "services", "staff", "resources", "appointments"]
+#: Streams that the API lists page by page, or as one object.
+ListedName = Literal["organization", "locations", "services", "staff", "resources", "appointments"]
+#: With those that are asked for service by service.
+StreamName = Literal[ListedName, "holidays", "availability"]
 
 
 def _web_address(value: str) -> str:
@@ -73,9 +76,14 @@ class Paths(_Section):
     appointments: Path = Field(
         default="/appointments", description="List of appointments; one of them is below it, by id."
     )
+    availability: Path = Field(
+        default="/availability", description="Free slots of a service, and the holidays."
+    )
 
     def of(self, stream: str) -> str:
         """The path of a stream's listing; a stream nobody knows is a ValueError."""
+        if stream == "holidays":
+            return self.availability
         if stream not in type(self).model_fields:
             known = ", ".join(type(self).model_fields)
             msg = f"There is no stream {stream!r}; the streams are {known}."
@@ -107,7 +115,7 @@ class ClientSettings(_Section):
         description="Scopes to ask for; by default none, and the API grants what it has.",
     )
     paths: Paths = Field(default=Paths(), description="Path of each stream's listing.")
-    by_id: tuple[StreamName, ...] = Field(
+    by_id: tuple[ListedName, ...] = Field(
         default=("appointments",),
         description="Streams whose single records can be asked for at {listing path}/{id}.",
     )

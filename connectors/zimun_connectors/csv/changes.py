@@ -8,7 +8,7 @@ from pathlib import Path
 
 from zimun_connectors.common.access import PublishSettings
 from zimun_connectors.csv import log
-from zimun_connectors.csv.format import Format, column_names
+from zimun_connectors.csv.format import Format, column_forms, column_names
 from zimun_connectors.csv.rows import OPERATION, lines, payload, rows, slices
 from zimun_connectors.csv.table import News
 from zimun_connectors.csv.zones import Zones
@@ -117,7 +117,7 @@ class ChangeFiles:
 
     def _file_of(self, stream: Stream, day: date) -> ChangeFile:
         """The file to append to: another one after the spelling or the columns changed."""
-        form = repr((self._spelling, column_names(stream)))
+        form = repr((self._spelling, column_forms(stream)))
         number = 1
         while True:
             suffix = f"-{number}" if number > 1 else ""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from zimun_connectors.csv.format import column_names
+from zimun_connectors.csv.format import column_forms
 from zimun_sync.model import Stream
 
 _COLUMNS = "id, number, size, columns, version, published, published_size, published_as"
@@ -19,7 +19,7 @@ class Extent:
         id: of the log in the state.
         number: of the log's file; grows when the log is written anew.
         size: bytes of the log that count; what follows was never acknowledged.
-        columns: names of the columns its lines have.
+        columns: the columns its lines have, as `column_forms` tells them.
         version: grows with every change of content.
         published: the version that readers see, -1 before the first.
         published_size: bytes of the published file.
@@ -38,7 +38,7 @@ class Extent:
 
 def load(db: sqlite3.Connection, stream: Stream) -> Extent:
     """What is recorded of the stream; its log begins empty."""
-    names = msgspec.json.encode(column_names(stream)).decode()
+    names = msgspec.json.encode(column_forms(stream)).decode()
     db.execute(
         "INSERT INTO log (stream, number, size, columns, version, published, published_size,"
         " published_as) VALUES (?, 0, 0, ?, 0, -1, 0, '') ON CONFLICT DO NOTHING",

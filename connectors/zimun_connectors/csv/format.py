@@ -36,6 +36,15 @@ class Format:
 CANONICAL = Format()
 
 
+def column_forms(stream: Stream) -> list[str]:
+    """What tells the columns of one time from those of another, in their stable order.
+
+    Only promoted columns may come back with another type: theirs is told.
+    """
+    told = {column.name: f"{column.name}:{column.type.value}" for column in stream.promoted}
+    return [told.get(column.name, column.name) for column in stream.columns]
+
+
 def column_names(stream: Stream) -> list[str]:
     """The stream's columns in their stable order."""
     return [column.name for column in stream.columns]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from zimun_connectors.common.access import PublishSettings
 from zimun_connectors.common.files import replacing
-from zimun_connectors.csv.format import CANONICAL, Format, column_names
+from zimun_connectors.csv.format import CANONICAL, Format, column_forms, column_names
 from zimun_connectors.csv.rows import lines, payload
 from zimun_connectors.csv.table import Table
 from zimun_connectors.csv.zones import Zones
@@ -68,7 +68,7 @@ class Publisher:
         )
 
     def _form(self, table: Table) -> str:
-        return repr((self._spelling, column_names(table.stream)))
+        return repr((self._spelling, column_forms(table.stream)))
 
     def _replace(self, table: Table, tables: dict[str, Table]) -> None:
         table.rewrite_if_worth_it()

@@ -43,8 +43,8 @@ def slices(changes: Sequence[StoredChange]) -> Iterator[Sequence[StoredChange]]:
 
 def rows(stream: Stream, source: str, changes: Sequence[StoredChange]) -> pa.RecordBatch:
     """One row a change, `_op` first; a deletion has its key and lineage only."""
-    key = next(i for i, column in enumerate(stream.content) if column.name == stream.key)
-    blank = (None,) * len(stream.content)
+    key = next(i for i, column in enumerate(stream.filled) if column.name == stream.key)
+    blank = (None,) * len(stream.filled)
     records = [
         (*blank[:key], change.key, *blank[key + 1 :]) if change.row is None else change.row
         for change in changes

@@ -1,7 +1,7 @@
 """What a sink has at hand between `open` and `close`."""
 
-from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Sequence
+from datetime import UTC, date
 from pathlib import Path
 
 from zimun_connectors.csv.changes import ChangeFile, ChangeFiles
@@ -10,8 +10,8 @@ from zimun_connectors.csv.publish import Publisher, zones_of
 from zimun_connectors.csv.state import State
 from zimun_connectors.csv.table import News, Table
 from zimun_connectors.csv.zones import Zones
-from zimun_sync.model import STREAMS, Stream
-from zimun_sync.sinks import StoredChange
+from zimun_sync.model import Stream
+from zimun_sync.sinks import SinkContext, StoredChange
 
 
 class Session:
@@ -21,21 +21,21 @@ class Session:
         state: the open state; closed with the session.
         settings: the sink's settings.
         folder: where its files lie.
-        now: the engine's clock.
+        context: the engine's clock, and the streams that there are.
     """
 
     def __init__(
-        self, state: State, settings: CsvSettings, folder: Path, now: Callable[[], datetime]
+        self, state: State, settings: CsvSettings, folder: Path, context: SinkContext
     ) -> None:
         self.state = state
         self._private = folder / ".zimun"
-        self._now = now
+        self._now = context.now
         self._tables = {
-            stream.name: Table(state, self._private, stream) for stream in STREAMS.values()
+            stream.name: Table(state, self._private, stream) for stream in context.streams.values()
         }
         self._wall_clock = settings.format.wall_clock
         self._changes = self._change_files(settings, folder)
-        self._publisher = Publisher(folder, settings.format, settings.publish, now)
+        self._publisher = Publisher(folder, settings.format, settings.publish, context.now)
         self.publish(more=False)
 
     def _change_files(self, settings: CsvSettings, folder: Path) -> ChangeFiles | None:
@@ -60,10 +60,11 @@ class Session:
         self.state.close()
 
     def table(self, stream: Stream) -> Table:
-        """The stream's table."""
-        if stream.name not in self._tables:
-            self._tables[stream.name] = Table(self.state, self._private, stream)
-        return self._tables[stream.name]
+        """The stream's table, with the columns it has now."""
+        known = self._tables.get(stream.name)
+        if known is None or known.stream != stream:
+            known = self._tables[stream.name] = Table(self.state, self._private, stream)
+        return known
 
     def publish(self, *, more: bool) -> None:
         """Let readers see what was written; see `Publisher.publish`."""

@@ -1,25 +1,26 @@
 """The CSV sink: changes go to a log and an index; readers get whole files made from them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from zimun_connectors.common.files import try_to_write
 from zimun_connectors.common.identity import refuse_other_store
 from zimun_connectors.common.lock import WriterLock
 from zimun_connectors.common.sqlite import explained
+from zimun_connectors.csv import freshness
 from zimun_connectors.csv.config import CsvSettings
 from zimun_connectors.csv.session import Session
 from zimun_connectors.csv.state import State
 from zimun_sync.errors import SinkBroken
 from zimun_sync.model import STREAMS, Stream
-from zimun_sync.sinks import Batch, SinkContext, WriteResult
+from zimun_sync.sinks import Batch, Freshness, SinkContext, WriteResult
 
 #: Changes written at a time: memory stays flat however large a batch is.
 _PIECE = 50_000
 
 
 class CsvSink:
-    """Implements `Sink`, `ReadsBack`, `Adopts` and `Checks` of `zimun_sync.sinks`.
+    """Implements `Sink` and every further ability of `zimun_sync.sinks` that files can have.
 
     Args:
         settings: the sink's section of the configuration.
@@ -74,7 +75,7 @@ class CsvSink:
             refuse_other_store(context, state.store_id(), state.positions())
             if not context.adopting:
                 state.claim(context.store_id)
-            return Session(state, self._settings, self._path, context.now)
+            return Session(state, self._settings, self._path, context)
         except BaseException:
             state.close()
             raise
@@ -96,7 +97,8 @@ class CsvSink:
         """Overwrite no file that this sink did not make."""
         if self._state_file.exists():
             return
-        published = [self._path / f"{stream}.csv" for stream in STREAMS]
+        published = [self._path / f"{name}.csv" for name in STREAMS]
+        published.append(self._path / freshness.FILE)
         found = [path.name for path in published if path.exists()]
         if found:
             raise SinkBroken(
@@ -114,7 +116,14 @@ class CsvSink:
             raise RuntimeError("the sink is used before open() or after close()")
         return self._session
 
-    # -- ReadsBack, Adopts, Checks -------------------------------------------------------
+    # -- ShowsFreshness, ReadsBack, Adopts, Checks ---------------------------------------
+
+    def show_freshness(self, rows: Sequence[Freshness], /) -> None:
+        """Replace `freshness.csv`; no other file is touched."""
+        self._opened  # noqa: B018 - only while the folder is locked
+        settings = self._settings
+        with explained(self._path):
+            freshness.show(self._path, settings.format, settings.publish, rows)
 
     def read_back(self, source: str, stream: Stream, /) -> Iterator[tuple[str, str]]:
         """Key and content hash of every record of that source and stream."""

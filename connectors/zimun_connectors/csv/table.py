@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zimun_connectors.csv import extent, log
-from zimun_connectors.csv.format import CANONICAL, column_names
+from zimun_connectors.csv.format import CANONICAL, column_forms
 from zimun_connectors.csv.index import Entry, Index, Place
 from zimun_connectors.csv.rows import completed, lines, parse, payload, rows, slices
 from zimun_connectors.csv.state import State
@@ -72,7 +72,7 @@ class Table:
                 hint="Restore the sink's folder as a whole, or set up a sink of another name "
                 "with another path: a new sink is filled from the store.",
             )
-        if self.extent.columns != tuple(column_names(self.stream)):
+        if self.extent.columns != tuple(column_forms(self.stream)):
             self.rewrite()
 
     @property
@@ -153,7 +153,7 @@ class Table:
         with self._state.transaction():
             size = log.append(self._file(number), 0, self._moved())
             self._index.forget_dead()
-            columns = tuple(column_names(self.stream))
+            columns = tuple(column_forms(self.stream))
             moved = replace(self.extent, number=number, size=size, columns=columns)
             if columns != self.extent.columns:
                 moved = replace(moved, version=moved.version + 1)
@@ -188,7 +188,7 @@ class Table:
         """The rows that count; columns the log does not have yet are NULL."""
         if self.extent.size == self._index.dead_size():
             return
-        present = {column.name: column for column in self.stream.columns}
+        present = dict(zip(column_forms(self.stream), self.stream.columns, strict=True))
         gone = {name: Column(name, ColumnType.JSON, "") for name in self.extent.columns}
         columns = [(gone | present)[name] for name in self.extent.columns]
         for batch in parse(log.Pieces(self.live()), columns):
@@ -202,4 +202,4 @@ class Table:
 def _is_news(change: StoredChange, known: tuple[int, str] | None) -> bool:
     """Whether the change comes after what is known, and differs from it."""
     seq, digest = known or (-1, "")
-    return change.seq > seq and change.hash != digest
+    return change.seq >= seq and change.hash != digest

@@ -26,6 +26,11 @@ class DuckdbSettings(BaseModel):
     publish: PublishSettings = Field(
         default_factory=PublishSettings, description="Permissions of the published files."
     )
+    model: bool = Field(
+        default=True,
+        description="Whether the views of the model, such as `fact_appointments` and "
+        "`metrics_daily`, stand beside the streams'.",
+    )
     memory_limit: Annotated[str, Field(pattern=r"^\d+ ?(KB|MB|GB|KiB|MiB|GiB)$")] = Field(
         default="96MB",
         description="Memory the sink's DuckDB may use, such as `96MB`; beyond it DuckDB spills "

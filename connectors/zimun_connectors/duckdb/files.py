@@ -72,6 +72,16 @@ class Layout:
         return self.private / "delta.duckdb"
 
     @property
+    def freshness(self) -> Path:
+        """How fresh the data is; a copy of `private_freshness`."""
+        return self.data / "freshness.duckdb"
+
+    @property
+    def private_freshness(self) -> Path:
+        """The same in the making."""
+        return self.private / "freshness.duckdb"
+
+    @property
     def lock(self) -> Path:
         """Locked by the process that writes; holds its id."""
         return self.data / ".lock"
@@ -101,7 +111,12 @@ def mend(layout: Layout, access: PublishSettings) -> None:
     for path in layout.private.glob("*.new*"):
         path.unlink()
     _fold_log(layout.private_delta)
-    pairs = ((layout.private_delta, layout.delta), (layout.state, layout.snapshot))
+    _fold_log(layout.private_freshness)
+    pairs = (
+        (layout.private_delta, layout.delta),
+        (layout.state, layout.snapshot),
+        (layout.private_freshness, layout.freshness),
+    )
     for private, published in pairs:
         if private.exists() and published.exists() and _header(private) != _header(published):
             publish(private, published, layout, access)

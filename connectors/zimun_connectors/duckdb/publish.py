@@ -16,8 +16,8 @@ checkpoint is followed by a publication, and one that was cut short is finished 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
-from zimun_connectors.common.access import PublishSettings
 from zimun_connectors.duckdb import files
+from zimun_connectors.duckdb.config import DuckdbSettings
 from zimun_connectors.duckdb.files import Layout
 from zimun_connectors.duckdb.ledger import Ledger
 from zimun_connectors.duckdb.state import State
@@ -44,17 +44,18 @@ class Publisher:
     Args:
         state: the open private database.
         layout: where the files lie.
-        access: who may read them.
+        settings: of the sink: who may read the files, and which views there are.
         now: the clock, aware UTC.
     """
 
     def __init__(
-        self, state: State, layout: Layout, access: PublishSettings, now: Callable[[], datetime]
+        self, state: State, layout: Layout, settings: DuckdbSettings, now: Callable[[], datetime]
     ) -> None:
         self._state = state
         self._ledger = Ledger(state)
         self._layout = layout
-        self._access = access
+        self._access = settings.publish
+        self._with_model = settings.model
         self._now = now
         self._streams: dict[str, Stream] = {}
         self._published: int | None = None
@@ -70,7 +71,13 @@ class Publisher:
         changed = self._state.ensure(wanted.values())
         self._streams |= wanted
         self._mend(schema_changed=changed)
-        publish_views(self._ledger, self._layout, self._access, self._streams.values())
+        publish_views(
+            self._ledger,
+            self._layout,
+            self._access,
+            self._streams.values(),
+            model=self._with_model,
+        )
 
     def _mend(self, *, schema_changed: bool) -> None:
         """Publish whatever a crash, a new release or a helping hand left behind or undone."""

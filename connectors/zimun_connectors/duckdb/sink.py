@@ -1,25 +1,25 @@
 """The DuckDB sink: rows are written to a private database and published by renaming files."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
 from zimun_connectors.common.files import try_to_write
 from zimun_connectors.common.identity import refuse_other_store
 from zimun_connectors.common.lock import WriterLock
-from zimun_connectors.duckdb import files
+from zimun_connectors.duckdb import files, freshness
 from zimun_connectors.duckdb.config import DuckdbSettings
 from zimun_connectors.duckdb.errors import explained
 from zimun_connectors.duckdb.files import Layout
 from zimun_connectors.duckdb.publish import Publisher
 from zimun_connectors.duckdb.state import State
 from zimun_connectors.duckdb.views import refuse_foreign
-from zimun_sync.model import STREAMS, Stream
-from zimun_sync.sinks import Batch, SinkContext, WriteResult
+from zimun_sync.model import Stream
+from zimun_sync.sinks import Batch, Freshness, SinkContext, WriteResult
 
 
 class DuckdbSink:
-    """Implements `Sink`, `ReadsBack`, `Adopts` and `Checks` of `zimun_sync.sinks`.
+    """Implements `Sink` and every further ability of `zimun_sync.sinks` that files can have.
 
     Args:
         settings: the sink's section of the configuration.
@@ -55,8 +55,9 @@ class DuckdbSink:
             _refuse_other_store(state, context)
             if not context.adopting:
                 state.claim(context.store_id)
-            publisher = Publisher(state, self._layout, self._access, context.now)
-            publisher.introduce(STREAMS.values())
+            freshness.ensure(state, self._layout, self._access)
+            publisher = Publisher(state, self._layout, self._settings, context.now)
+            publisher.introduce(context.streams.values())
         except BaseException:
             state.close()
             raise
@@ -102,7 +103,13 @@ class DuckdbSink:
             raise RuntimeError("the sink is used before open() or after close()")
         return self._open
 
-    # -- ReadsBack, Adopts, Checks -------------------------------------------------------
+    # -- ShowsFreshness, ReadsBack, Adopts, Checks ---------------------------------------
+
+    def show_freshness(self, rows: Sequence[Freshness], /) -> None:
+        """Replace the table `freshness`; no other published file is touched."""
+        state, _ = self._opened
+        with explained(self._layout.views):
+            freshness.show(state, self._layout, self._access, rows)
 
     def read_back(self, source: str, stream: Stream, /) -> Iterator[tuple[str, str]]:
         """Key and content hash of every record of that source and stream."""

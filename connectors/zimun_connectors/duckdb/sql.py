@@ -4,9 +4,10 @@ Every name comes from a `Stream` and is quoted; values are bound as parameters, 
 views, which cannot have parameters and quote them as literals.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from zimun_sync.marts import Meaning
 from zimun_sync.model import Column, ColumnType, Stream
 
 #: DuckDB 1.4 and later read this; the default of 2.0 can be read by 2.0 only.
@@ -68,11 +69,28 @@ def create_table(stream: Stream) -> str:
 
 
 def add_column(stream: Stream, column: Column) -> str:
-    """A column that a later release brought."""
+    """A column that a later release brought, or the configuration."""
     return f"ALTER TABLE {identifier(stream.name)} ADD COLUMN {_definition(column)}"
 
 
-def column_comment(relation: str, column: Column) -> str:
+def drop_column(stream: Stream, column: Column) -> str:
+    """A promoted column whose type is another one now."""
+    return f"ALTER TABLE {identifier(stream.name)} DROP COLUMN {identifier(column.name)}"
+
+
+def type_name(column: Column) -> str:
+    """The name that DuckDB gives the column's type."""
+    return f"SELECT typeof(NULL::{COLUMN_TYPES[column.type]})"
+
+
+#: Columns of a table and their types. Parameters: database and table.
+COLUMNS_OF = """
+    SELECT column_name, data_type FROM duckdb_columns()
+    WHERE database_name = ? AND table_name = ?
+"""
+
+
+def column_comment(relation: str, column: Column | Meaning) -> str:
     """The comment on one column of a table or view, whose quoted name is given."""
     return f"COMMENT ON COLUMN {relation}.{identifier(column.name)} IS {literal(column.comment)}"
 
@@ -194,20 +212,22 @@ DESCRIBE_DELTA = """
 """
 
 
-def shadow_reader(stream: Stream) -> str:
-    """A stand-in for `read_duckdb` with the stream's columns.
+#: Where stand-ins for the published tables are, while the views are created.
+_SHADOWS = "memory.shadows"
 
-    DuckDB binds a view when it is created, but the paths in it are the readers', which need
-    not exist here. Views store the text they were given, so readers get the real function.
-    """
-    columns = ", ".join(
-        f"NULL::{COLUMN_TYPES[column.type]} AS {identifier(column.name)}"
-        for column in stream.columns
-    )
-    return f"""
-        CREATE OR REPLACE TEMP MACRO read_duckdb(file, table_name := '') AS TABLE
-        SELECT {columns}, NULL::BOOLEAN AS _deleted
-    """
+#: DuckDB binds a view when it is created, but the paths in it are the readers', which need not
+#: exist here. Views store the text they were given, so readers get the real function.
+SHADOW_READER = f"""
+    CREATE SCHEMA {_SHADOWS};
+    CREATE TEMP MACRO read_duckdb(file, table_name := '') AS TABLE
+    FROM query_table('{_SHADOWS}."' || table_name || '"')
+"""
+
+
+def shadow(table: str, columns: Iterable[Column]) -> str:
+    """An empty table for the shadow reader, with the columns that a published one has."""
+    definitions = ", ".join(_definition(column) for column in columns)
+    return f"CREATE TABLE {_SHADOWS}.{identifier(table)} ({definitions}, _deleted BOOLEAN)"
 
 
 def create_view(relation: str, stream: Stream, snapshot: Path, delta: Path) -> str:
@@ -222,11 +242,25 @@ def create_view(relation: str, stream: Stream, snapshot: Path, delta: Path) -> s
     return f"""
         CREATE VIEW {relation} AS
         WITH delta AS MATERIALIZED (
-            SELECT * FROM read_duckdb({literal(delta)}, table_name = {table}))
+            SELECT * FROM read_duckdb({literal(delta)}, table_name := {table}))
         SELECT {", ".join(f"s.{column}" for column in columns)}
-        FROM read_duckdb({literal(snapshot)}, table_name = {table}) AS s
+        FROM read_duckdb({literal(snapshot)}, table_name := {table}) AS s
         WHERE NOT EXISTS (
             SELECT 1 FROM delta AS d WHERE d._source = s._source AND d.{key} = s.{key})
         UNION ALL
         SELECT {", ".join(columns)} FROM delta WHERE NOT _deleted
     """
+
+
+def create_whole_view(relation: str, columns: Iterable[Column], file: Path, table: str) -> str:
+    """The view of a table that is published whole, in a file of its own."""
+    names = ", ".join(identifier(column.name) for column in columns)
+    return f"""
+        CREATE VIEW {relation} AS
+        SELECT {names} FROM read_duckdb({literal(file)}, table_name := {literal(table)})
+    """
+
+
+def view_comment(relation: str, text: str) -> str:
+    """The comment on a view, whose quoted name is given."""
+    return f"COMMENT ON VIEW {relation} IS {literal(text)}"

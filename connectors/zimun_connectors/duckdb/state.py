@@ -10,7 +10,7 @@ import duckdb
 
 from zimun_connectors.duckdb import sql
 from zimun_sync.errors import SinkBroken
-from zimun_sync.model import Stream
+from zimun_sync.model import Column, Stream
 from zimun_sync.sinks import Batch
 from zimun_sync.tables import deletes_table, upserts_table
 
@@ -156,15 +156,21 @@ class State:
             self.rows(sql.column_comment(sql.identifier(stream.name), column))
 
     def _add_columns(self, stream: Stream) -> bool:
-        found = self.rows(
-            "SELECT column_name FROM duckdb_columns() WHERE database_name = ? AND table_name = ?",
-            [sql.DATABASE, stream.name],
-        )
-        missing = [column for column in stream.columns if (column.name,) not in found]
+        """Add what the table lacks; a promoted column of another type begins empty."""
+        found = dict(self.rows(sql.COLUMNS_OF, [sql.DATABASE, stream.name]))
+        missing = [column for column in stream.columns if column.name not in found]
+        for column in stream.promoted:
+            if column.name in found and found[column.name] != self._type(column):
+                self.rows(sql.drop_column(stream, column))
+                missing.append(column)
         for column in missing:
             self.rows(sql.add_column(stream, column))
             self.rows(sql.column_comment(sql.identifier(stream.name), column))
         return bool(missing)
+
+    def _type(self, column: Column) -> str:
+        """The column's type as DuckDB spells it."""
+        return str(self.rows(sql.type_name(column))[0][0])
 
     # -- identity ------------------------------------------------------------------------
 
@@ -207,7 +213,7 @@ class State:
             return 0
         stream = batch.stream
         place = {"source": batch.source, "stream": stream.name}
-        with self._registered("incoming", rows):
+        with self.registered("incoming", rows):
             self.rows(sql.find_held(stream), {**place, "adopted": self._adopted})
             self.rows(sql.delete_superseded(stream))
             self.rows(sql.drop_tombstones(stream), place)
@@ -218,7 +224,7 @@ class State:
         if not rows.num_rows:
             return 0
         stream, source = batch.stream, batch.source
-        with self._registered("gone", rows):
+        with self.registered("gone", rows):
             found = {"source": source, "adopted": self._adopted}
             self.rows(sql.find_gone(stream), found)
         buried = {"stream": stream.name, "source": source, "stamp": stamp}
@@ -226,7 +232,8 @@ class State:
         return int(self.rows(sql.delete_gone(stream))[0][0])
 
     @contextmanager
-    def _registered(self, name: str, rows: object) -> Iterator[None]:
+    def registered(self, name: str, rows: object) -> Iterator[None]:
+        """Arrow rows under a table's name, for the block."""
         self.connection.register(name, rows)
         try:
             yield

@@ -1,4 +1,4 @@
-"""The file analysts open: one view a stream, and nothing else."""
+"""The file analysts open: one view a stream, those of the model over them, and nothing else."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -8,21 +8,38 @@ from pathlib import Path
 import duckdb
 
 from zimun_connectors.common.access import PublishSettings
-from zimun_connectors.duckdb import files, sql
+from zimun_connectors.duckdb import files, freshness, sql
 from zimun_connectors.duckdb.files import Layout
 from zimun_connectors.duckdb.ledger import Ledger
 from zimun_sync.errors import SinkBroken
+from zimun_sync.marts import models, render, stream_comment
 from zimun_sync.model import Stream
 
 #: A schema of its own keeps the marker out of what `SHOW TABLES` lists.
 _MARKER = "_zimun_sync"
 
+#: Name under which the file in the making is attached.
+_VIEWS = "views"
+
 
 def publish_views(
-    ledger: Ledger, layout: Layout, access: PublishSettings, streams: Iterable[Stream]
+    ledger: Ledger,
+    layout: Layout,
+    access: PublishSettings,
+    streams: Iterable[Stream],
+    *,
+    model: bool,
 ) -> None:
-    """Replace the views where their definition or their paths have changed."""
-    script = _script(layout, streams)
+    """Replace the views where their definition or their paths have changed.
+
+    Args:
+        ledger: knows what was published last.
+        layout: where the files lie.
+        access: who may read them.
+        streams: each gets a view.
+        model: whether the views of `zimun_sync.marts` are wanted too.
+    """
+    script = _script(layout, streams) + (_model() if model else [])
     digest = sha256("\n".join(script).encode()).hexdigest()
     if layout.views.exists() and ledger.views() == digest:
         access.grant(layout.views)
@@ -37,17 +54,39 @@ def _script(layout: Layout, streams: Iterable[Stream]) -> list[str]:
     snapshot = layout.reader_data / layout.snapshot.name
     delta = layout.reader_data / layout.delta.name
     script = [
-        f"CREATE SCHEMA views.{_MARKER}",
-        f"CREATE VIEW views.{_MARKER}.about AS SELECT 'zimun-sync' AS written_by",
+        f"CREATE SCHEMA {_VIEWS}.{_MARKER}",
+        f"CREATE VIEW {_VIEWS}.{_MARKER}.about AS SELECT 'zimun-sync' AS written_by",
+        f"COMMENT ON VIEW {_VIEWS}.{_MARKER}.about IS 'Tells this file from any other.'",
+        f"COMMENT ON COLUMN {_VIEWS}.{_MARKER}.about.written_by IS 'Which program made it.'",
+        sql.SHADOW_READER,
     ]
     for stream in sorted(streams, key=lambda stream: stream.name):
-        relation = f"views.{sql.identifier(stream.name)}"
+        relation = _relation(stream.name)
         script += [
-            sql.shadow_reader(stream),
+            sql.shadow(stream.name, stream.columns),
             sql.create_view(relation, stream, snapshot, delta),
+            sql.view_comment(relation, stream_comment(stream)),
             *(sql.column_comment(relation, column) for column in stream.columns),
         ]
-    return script
+    return script + freshness.view(_VIEWS, layout.reader_data / layout.freshness.name)
+
+
+def _model() -> list[str]:
+    """Views over the streams' views, which readers find beside them under any database name."""
+    script = [f"USE {_VIEWS}"]
+    for model in models():
+        relation = _relation(model.name)
+        query = render(model.name, "duckdb", sql.identifier)
+        script += [
+            f"CREATE VIEW {relation} AS {query}",
+            sql.view_comment(relation, model.relation.comment),
+            *(sql.column_comment(relation, column) for column in model.relation.columns),
+        ]
+    return [*script, "USE memory"]
+
+
+def _relation(name: str) -> str:
+    return f"{_VIEWS}.{sql.identifier(name)}"
 
 
 @contextmanager
@@ -56,9 +95,9 @@ def _database(
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with that file attached as `views`, in a DuckDB of its own."""
     with duckdb.connect(config={"threads": 1}) as connection:
-        connection.execute(f"ATTACH {sql.literal(path)} AS views ({options})")
+        connection.execute(f"ATTACH {sql.literal(path)} AS {_VIEWS} ({options})")
         yield connection
-        connection.execute("DETACH views")
+        connection.execute(f"DETACH {_VIEWS}")
 
 
 def refuse_foreign(layout: Layout) -> None:
@@ -71,7 +110,7 @@ def refuse_foreign(layout: Layout) -> None:
         return
     with _database(layout.views, "READ_ONLY") as connection:
         schemas = connection.execute(
-            "SELECT schema_name FROM duckdb_schemas() WHERE database_name = 'views'"
+            "SELECT schema_name FROM duckdb_schemas() WHERE database_name = ?", [_VIEWS]
         ).fetchall()
     if (_MARKER,) not in schemas:
         raise SinkBroken(

@@ -32,6 +32,11 @@ class Layout:
         return self.root / "current"
 
     @property
+    def freshness(self) -> Path:
+        """The file that tells how fresh the latest version is."""
+        return self.root / "freshness.parquet"
+
+    @property
     def versions(self) -> Path:
         """The folder of whole versions."""
         return self.root / "versions"

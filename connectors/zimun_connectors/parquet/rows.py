@@ -13,8 +13,13 @@ from zimun_sync.tables import ARROW_TYPES, upserts_table
 
 def schema(stream: Stream) -> pa.Schema:
     """The published columns; what each means is its field's metadata, under `comment`."""
+    told = {column.name: {"promoted": column.type.value} for column in stream.promoted}
     return pa.schema(
-        pa.field(column.name, ARROW_TYPES[column.type], metadata={"comment": column.comment})
+        pa.field(
+            column.name,
+            ARROW_TYPES[column.type],
+            metadata={"comment": column.comment} | told.get(column.name, {}),
+        )
         for column in stream.columns
     )
 
@@ -46,16 +51,24 @@ def split(
 
 
 def fitted(rows: pa.Table | pa.RecordBatch, columns: pa.Schema) -> pa.Table:
-    """The rows with exactly those columns; one they do not have is NULL.
+    """The rows with exactly those columns.
+
+    A column that they do not have is NULL, and so is one that was promoted with another type:
+    its values come anew.
 
     Raises:
         pa.ArrowException: a value does not fit a column's present type.
     """
-    present = set(rows.schema.names)
+    present = {field.name: field for field in rows.schema}
     arrays = [
         rows[field.name].cast(field.type)
-        if field.name in present
+        if field.name in present and _promoted_as(present[field.name]) == _promoted_as(field)
         else pa.nulls(rows.num_rows, field.type)
         for field in columns
     ]
     return pa.Table.from_arrays(arrays, schema=columns)
+
+
+def _promoted_as(field: pa.Field) -> bytes | None:
+    """The type that a promoted column has; None for any other column."""
+    return (field.metadata or {}).get(b"promoted")

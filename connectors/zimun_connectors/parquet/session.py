@@ -1,7 +1,6 @@
 """What a sink has at hand between `open` and `close`."""
 
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from collections.abc import Iterator
 
 from zimun_connectors.parquet.config import ParquetSettings
 from zimun_connectors.parquet.layout import Layout
@@ -10,8 +9,8 @@ from zimun_connectors.parquet.publish import Publisher
 from zimun_connectors.parquet.records import Known, Records
 from zimun_connectors.parquet.rows import parts, split
 from zimun_connectors.parquet.state import State
-from zimun_sync.model import STREAMS, Stream
-from zimun_sync.sinks import Batch, StoredChange
+from zimun_sync.model import Stream
+from zimun_sync.sinks import Batch, SinkContext, StoredChange
 
 
 class Session:
@@ -21,17 +20,17 @@ class Session:
         state: the open state; closed with the session.
         settings: the sink's settings.
         layout: where its files lie.
-        now: the engine's clock.
+        context: the engine's clock, and the streams that there are.
     """
 
     def __init__(
-        self, state: State, settings: ParquetSettings, layout: Layout, now: Callable[[], datetime]
+        self, state: State, settings: ParquetSettings, layout: Layout, context: SinkContext
     ) -> None:
         self.state = state
         self._records = Records(state.db)
         self._pending = Pending(state.db)
-        self._publisher = Publisher(state, self._pending, settings, layout, now)
-        for stream in STREAMS.values():
+        self._publisher = Publisher(state, self._pending, settings, layout, context.now)
+        for stream in context.streams.values():
             self._publisher.held(stream)
         self.publish(more=False)
 
@@ -85,4 +84,4 @@ class Session:
 def _is_news(change: StoredChange, known: Known | None) -> bool:
     """Whether the change comes after what is known, and differs from it."""
     seq, digest = (known.seq, known.hash) if known else (-1, "")
-    return change.seq > seq and change.hash != digest
+    return change.seq >= seq and change.hash != digest

@@ -1,6 +1,6 @@
 """The Parquet sink: changes wait in a small database; readers get whole versions of files."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -9,20 +9,21 @@ from zimun_connectors.common.files import try_to_write
 from zimun_connectors.common.identity import refuse_other_store
 from zimun_connectors.common.lock import WriterLock
 from zimun_connectors.common.sqlite import explained
+from zimun_connectors.parquet import freshness
 from zimun_connectors.parquet.config import ParquetSettings
 from zimun_connectors.parquet.layout import Layout
 from zimun_connectors.parquet.session import Session
 from zimun_connectors.parquet.state import State
 from zimun_sync.errors import SinkBroken
 from zimun_sync.model import Stream
-from zimun_sync.sinks import Batch, SinkContext, WriteResult
+from zimun_sync.sinks import Batch, Freshness, SinkContext, WriteResult
 
 #: Changes written at a time: memory stays flat however large a batch is.
 _PIECE = 50_000
 
 
 class ParquetSink:
-    """Implements `Sink`, `ReadsBack`, `Adopts` and `Checks` of `zimun_sync.sinks`.
+    """Implements `Sink` and every further ability of `zimun_sync.sinks` that files can have.
 
     Args:
         settings: the sink's section of the configuration.
@@ -56,7 +57,7 @@ class ParquetSink:
             refuse_other_store(context, state.store_id(), state.positions())
             if not context.adopting:
                 state.claim(context.store_id)
-            return Session(state, self._settings, self._layout, context.now)
+            return Session(state, self._settings, self._layout, context)
         except BaseException:
             state.close()
             raise
@@ -102,7 +103,8 @@ class ParquetSink:
         layout = self._layout
         if layout.state.exists():
             return
-        found = [p.name for p in (layout.current, layout.versions) if p.exists() or p.is_symlink()]
+        ours = (layout.current, layout.versions, layout.freshness)
+        found = [p.name for p in ours if p.exists() or p.is_symlink()]
         if found:
             raise SinkBroken(
                 f"{layout.root} has files that this sink did not write: {', '.join(found)}.",
@@ -115,7 +117,13 @@ class ParquetSink:
             raise RuntimeError("the sink is used before open() or after close()")
         return self._session
 
-    # -- ReadsBack, Adopts, Checks -------------------------------------------------------
+    # -- ShowsFreshness, ReadsBack, Adopts, Checks ---------------------------------------
+
+    def show_freshness(self, rows: Sequence[Freshness], /) -> None:
+        """Replace `freshness.parquet`; no version is made for it."""
+        self._opened  # noqa: B018 - only while the folder is locked
+        with explained(self._layout.root):
+            freshness.show(self._layout, self._settings.publish, rows)
 
     def read_back(self, source: str, stream: Stream, /) -> Iterator[tuple[str, str]]:
         """Key and content hash of every record of that source and stream."""

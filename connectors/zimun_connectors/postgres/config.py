@@ -77,6 +77,11 @@ class PostgresSettings(BaseModel):
         default_factory=PublishSettings,
         description="Who else may read the tables: `{roles: [analysts]}`.",
     )
+    model: bool = Field(
+        default=True,
+        description="Whether to make the views of the model, such as `fact_appointments` and "
+        "`metrics_daily`, beside the tables.",
+    )
     statement_timeout: PositiveFloat = Field(
         default=60, description="Seconds one statement may take before it is given up."
     )

@@ -1,17 +1,17 @@
 """The PostgreSQL sink: a table for every stream, one transaction for every batch."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from zimun_connectors.postgres import sql
+from zimun_connectors.postgres import freshness, sql
 from zimun_connectors.postgres.config import PostgresSettings
 from zimun_connectors.postgres.connection import Connection, connect, lock, refuse_other_writer
 from zimun_connectors.postgres.errors import explained
 from zimun_connectors.postgres.ledger import Ledger
 from zimun_connectors.postgres.tables import Tables
 from zimun_connectors.postgres.writer import Writer
-from zimun_sync.model import STREAMS, Stream
-from zimun_sync.sinks import Batch, SinkContext, WriteResult
+from zimun_sync.model import Stream
+from zimun_sync.sinks import Batch, Freshness, SinkContext, WriteResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class _Session:
 
 
 class PostgresSink:
-    """Implements `Sink`, `ReadsBack`, `Adopts` and `Checks` of `zimun_sync.sinks`.
+    """Implements `Sink` and every further ability of `zimun_sync.sinks` that tables can have.
 
     Args:
         settings: the sink's section of the configuration.
@@ -57,7 +57,9 @@ class PostgresSink:
         with connection.transaction(force_rollback=leave_nothing):
             tables.ensure_schema()
             ledger.take(context)
-            tables.ensure(STREAMS.values())
+            tables.ensure(context.streams.values())
+            tables.ensure_freshness()
+            tables.ensure_model()
         writer = Writer(connection, self._settings.schema_name, ledger)
         return _Session(connection, tables, ledger, writer)
 
@@ -80,7 +82,13 @@ class PostgresSink:
             raise RuntimeError("the sink is used before open() or after close()")
         return self._session
 
-    # -- ReadsBack, Adopts, Checks -------------------------------------------------------
+    # -- ShowsFreshness, ReadsBack, Adopts, Checks ---------------------------------------
+
+    def show_freshness(self, rows: Sequence[Freshness], /) -> None:
+        """Replace the content of the table `freshness` in one transaction."""
+        session = self._opened
+        with explained(self._settings.place):
+            freshness.show(session.connection, self._settings.schema_name, rows)
 
     def read_back(self, source: str, stream: Stream, /) -> Iterator[tuple[str, str]]:
         """Key and content hash of every record of that source and stream.

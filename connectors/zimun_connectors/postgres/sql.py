@@ -8,6 +8,7 @@ from typing import Final, LiteralString
 
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
+from zimun_sync.marts import stream_comment
 from zimun_sync.model import DECIMAL_PRECISION, DECIMAL_SCALE, Column, ColumnType, Stream
 
 #: PostgreSQL's names of the types, as `COPY` is told them.
@@ -76,6 +77,11 @@ def table(schema: str, name: str) -> Identifier:
     return Identifier(schema, name)
 
 
+def trusted(statement: str) -> Composable:
+    """A statement of the project's own files, whose names are quoted already."""
+    return SQL(statement.replace("{", "{{").replace("}", "}}")).format()
+
+
 def staging(stream: Stream) -> Identifier:
     """The session's own table that batches of the stream are copied into."""
     return Identifier("pg_temp", stream.name)
@@ -90,9 +96,10 @@ def _type(column: Column) -> Composable:
     return _DECIMAL if column.type is ColumnType.DECIMAL else SQL(TYPES[column.type])
 
 
-def _definitions(stream: Stream) -> Composed:
+def definitions(columns: Iterable[Column]) -> Composed:
+    """The columns as `CREATE TABLE` takes them."""
     return SQL(", ").join(
-        SQL("{} {}").format(Identifier(column.name), _type(column)) for column in stream.columns
+        SQL("{} {}").format(Identifier(column.name), _type(column)) for column in columns
     )
 
 
@@ -100,7 +107,7 @@ def create_table(schema: str, stream: Stream) -> Composed:
     """The stream's table: its columns, then the sink's own."""
     return SQL("""
         CREATE TABLE {} ({}, _hash uuid, _adoption integer NOT NULL, PRIMARY KEY (_source, {}))
-    """).format(table(schema, stream.name), _definitions(stream), Identifier(stream.key))
+    """).format(table(schema, stream.name), definitions(stream.columns), Identifier(stream.key))
 
 
 def create_staging(stream: Stream) -> Composed:
@@ -110,7 +117,7 @@ def create_staging(stream: Stream) -> Composed:
         CREATE TEMPORARY TABLE {name} ({columns}, _hash uuid, _deleted boolean)
             ON COMMIT DELETE ROWS
     """).format(
-        temporary=staging(stream), name=Identifier(stream.name), columns=_definitions(stream)
+        temporary=staging(stream), name=Identifier(stream.name), columns=definitions(stream.columns)
     )
 
 
@@ -123,17 +130,20 @@ def add_column(schema: str, stream: Stream, column: Column) -> Composed:
 
 def comments(stream: Stream) -> dict[str, str]:
     """The table's comment under its empty name, and those of its columns."""
-    about = f"Zimun {stream.name}, one row a record, as of now; written by zimun-sync only."
-    return {"": about} | {column.name: column.comment for column in stream.columns} | OWN_COLUMNS
+    return (
+        {"": stream_comment(stream)}
+        | {column.name: column.comment for column in stream.columns}
+        | OWN_COLUMNS
+    )
 
 
-def comment(schema: str, stream: Stream, column: str, text: str) -> Composed:
+def comment(schema: str, relation: str, column: str, text: str) -> Composed:
     """The comment on a column, or on the table itself for an empty name."""
-    place = table(schema, stream.name)
+    place = table(schema, relation)
     if not column:
         return SQL("COMMENT ON TABLE {} IS {}").format(place, Literal(text))
     return SQL("COMMENT ON COLUMN {} IS {}").format(
-        Identifier(schema, stream.name, column), Literal(text)
+        Identifier(schema, relation, column), Literal(text)
     )
 
 

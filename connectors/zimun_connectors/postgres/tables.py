@@ -6,10 +6,11 @@ from typing import Final
 
 from psycopg.sql import SQL, Identifier
 
-from zimun_connectors.postgres import sql
+from zimun_connectors.postgres import freshness, model, promoted, sql
 from zimun_connectors.postgres.config import NAME_BYTES, PostgresSettings
 from zimun_connectors.postgres.connection import Connection
 from zimun_sync.errors import SinkBroken
+from zimun_sync.freshness import TABLE
 from zimun_sync.model import Stream
 
 _COLUMNS: Final = """
@@ -77,15 +78,15 @@ class Tables:
         if not new:
             return
         with self.connection.transaction():
-            catalog = self._catalog(new)
+            catalog = self._catalog([stream.name for stream in new])
             for stream in new:
                 self._ensure_table(stream, catalog)
                 self.connection.execute(sql.create_staging(stream))
             self._publish([stream.name for stream in new])
         self._ready |= {stream.name: stream for stream in new}
 
-    def _catalog(self, streams: Iterable[Stream]) -> _Catalog:
-        wanted = {"schema": self._schema, "names": [stream.name for stream in streams]}
+    def _catalog(self, names: list[str]) -> _Catalog:
+        wanted = {"schema": self._schema, "names": names}
         tables: dict[str, dict[str, str | None]] = {}
         for name, column, text in self.connection.execute(_COLUMNS, wanted):
             tables.setdefault(name, {})[column] = text
@@ -99,7 +100,8 @@ class Tables:
             found = {}
             self.connection.execute(sql.create_table(self._schema, stream))
         else:
-            self._refuse_foreign(stream.name, found)
+            self._refuse_foreign(stream.name, sql.OWN_COLUMNS, found)
+            found = promoted.retire(self.connection, self.settings, stream, found)
             for column in stream.columns:
                 if column.name not in found:
                     self.connection.execute(sql.add_column(self._schema, stream, column))
@@ -108,10 +110,37 @@ class Tables:
                 self.connection.execute(statement)
         for name, text in sql.comments(stream).items():
             if found.get(name) != text:
-                self.connection.execute(sql.comment(self._schema, stream, name, text))
+                self.connection.execute(sql.comment(self._schema, stream.name, name, text))
 
-    def _refuse_foreign(self, name: str, columns: Iterable[str]) -> None:
-        if not sql.OWN_COLUMNS.keys() <= set(columns):
+    def ensure_freshness(self) -> None:
+        """Create the table `freshness` with its comments, and open it to readers. Idempotent.
+
+        Raises:
+            SinkBroken: something else has its name.
+        """
+        with self.connection.transaction():
+            found = self._catalog([TABLE]).tables.get(TABLE)
+            if found is None:
+                self.connection.execute(freshness.create_table(self._schema))
+            else:
+                self._refuse_foreign(TABLE, freshness.COMMENTS, found)
+            for name, text in freshness.COMMENTS.items():
+                if found is None or found.get(name) != text:
+                    self.connection.execute(sql.comment(self._schema, TABLE, name, text))
+            self._publish([TABLE])
+
+    def ensure_model(self) -> None:
+        """Make the model's views where they are wanted, and open them to readers. Idempotent.
+
+        Raises:
+            SinkBroken: they cannot be made without touching what somebody else made.
+        """
+        if self.settings.model:
+            with self.connection.transaction():
+                self._publish(model.ensure(self.connection, self.settings))
+
+    def _refuse_foreign(self, name: str, own: Iterable[str], columns: Iterable[str]) -> None:
+        if not set(own) <= set(columns):
             raise SinkBroken(
                 f"{self.settings.place}: {name!r} is there already and is not a table of "
                 "zimun-sync.",

@@ -131,7 +131,7 @@ _CONVERTERS: Final[dict[ColumnType, Convert]] = {
 
 def staged_rows(batch: Batch) -> tuple[list[StagedRow], list[Rejection]]:
     """The batch's changes ready to be copied, and those with a value that cannot be stored."""
-    converters = [_CONVERTERS[column.type] for column in batch.stream.content]
+    converters = [_CONVERTERS[column.type] for column in batch.stream.filled]
     rows: list[StagedRow] = []
     rejected: list[Rejection] = []
     for change in batch.stored:
@@ -154,7 +154,7 @@ def _staged(
             for convert, value in zip(converters, change.row, strict=True):
                 values.append(None if value is None else convert(value))
     except UnstorableError as error:
-        column = batch.stream.content[len(values)].name if change.row else batch.stream.key
+        column = batch.stream.filled[len(values)].name if change.row else batch.stream.key
         return Rejection(change.key, error.code, f"{column}: {error}")
     values += (batch.source, change.seq, change.run_id, from_micros(change.observed_at))
     values += (UUID(change.hash) if change.hash else None, change.row is None)
@@ -162,4 +162,4 @@ def _staged(
 
 
 def _only_key(stream: Stream, key: str) -> list[Any]:
-    return [key if column.name == stream.key else None for column in stream.content]
+    return [key if column.name == stream.key else None for column in stream.filled]

@@ -37,7 +37,7 @@ class JsonlSink:
         for change in batch.changes:
             place = (batch.source, batch.stream.name, change.key)
             seq, content = self._latest.get(place, (0, ""))
-            if change.seq > seq and change.hash != content:
+            if change.seq >= seq and change.hash != content:
                 line = [*place, change.seq, change.hash, change.row]
                 self._file.write(json.dumps(line, default=str).encode() + b"\n")
                 self._latest[place] = (change.seq, change.hash)

@@ -1,0 +1,54 @@
+"""The table `freshness`: a file of its own, published as the delta is, and a view over it.
+
+It is neither in the snapshot nor in the delta, so that a pull that changed nothing leaves both as
+they are.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from zimun_connectors.common.access import PublishSettings
+from zimun_connectors.duckdb import files, sql
+from zimun_connectors.duckdb.files import Layout
+from zimun_connectors.duckdb.state import State
+from zimun_sync.freshness import ABOUT, COLUMNS, TABLE, Freshness
+from zimun_sync.tables import freshness_table
+
+#: Name under which the file in the making is attached.
+_DATABASE = "fresh"
+
+
+def ensure(state: State, layout: Layout, access: PublishSettings) -> None:
+    """Make the file where it is missing, for the view must never lead nowhere."""
+    if not (layout.private_freshness.exists() and layout.freshness.exists()):
+        show(state, layout, access, ())
+
+
+def show(state: State, layout: Layout, access: PublishSettings, rows: Sequence[Freshness]) -> None:
+    """Put these rows in place of all others, by one checkpoint and one publication."""
+    storage, incoming = sql.literal(sql.DATA_STORAGE), freshness_table(rows)
+    path = sql.literal(layout.private_freshness)
+    state.rows(f"ATTACH {path} AS {_DATABASE} (STORAGE_VERSION {storage})")
+    try:
+        with state.registered("incoming", incoming):
+            state.rows(f"CREATE OR REPLACE TABLE {_DATABASE}.{TABLE} AS FROM incoming")
+        state.rows(f"CHECKPOINT {_DATABASE}")
+    finally:
+        state.rows(f"DETACH {_DATABASE}")
+    files.publish(layout.private_freshness, layout.freshness, layout, access)
+
+
+def view(database: str, file: Path) -> list[str]:
+    """Statements that create the view.
+
+    Args:
+        database: the name under which the views' file is attached.
+        file: the published file as readers see it.
+    """
+    relation = f"{database}.{TABLE}"
+    return [
+        sql.shadow(TABLE, COLUMNS),
+        sql.create_whole_view(relation, COLUMNS, file, TABLE),
+        f"COMMENT ON VIEW {relation} IS {sql.literal(ABOUT)}",
+        *(sql.column_comment(relation, column) for column in COLUMNS),
+    ]

@@ -1,0 +1,139 @@
+"""What the sink remembers of the dataset, in SQLite: each record's sequence and hash.
+
+It spares the warehouse a query for every batch. It says nothing that the dataset does not say
+too, so it can be read from there when it is lost.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from zimun_connectors.common.state import SinkState
+from zimun_sync.sinks import StoredChange
+
+#: `record`: every record ever written; an empty hash: deleted. `claim`: what all this belongs to.
+_TABLES: Final = """
+CREATE TABLE record (
+    stream TEXT, source TEXT, key TEXT, seq INTEGER, hash TEXT,
+    PRIMARY KEY (stream, source, key)
+) WITHOUT ROWID;
+CREATE TABLE claim (id TEXT NOT NULL, place TEXT NOT NULL);
+"""
+
+_FOUND: Final = """
+CREATE TEMP TABLE IF NOT EXISTS found (source TEXT, key TEXT, seq INTEGER, hash TEXT)
+"""
+
+_FORGET_MISSING: Final = """
+    DELETE FROM record
+    WHERE stream = :stream AND source = coalesce(:source, source) AND hash <> ''
+        AND (source, key) NOT IN (SELECT source, key FROM found)
+"""
+
+# A row that differs from what was written there takes the next delivery, whatever its sequence.
+_TAKE_FOUND: Final = """
+    INSERT OR REPLACE INTO record
+    SELECT :stream, f.source, f.key, CASE WHEN r.hash = f.hash THEN r.seq ELSE f.seq END, f.hash
+    FROM found AS f
+    LEFT JOIN record AS r ON r.stream = :stream AND r.source = f.source AND r.key = f.key
+"""
+
+
+class Held(NamedTuple):
+    """A row of the dataset, as much of it as is remembered."""
+
+    source: str
+    key: str
+    seq: int
+    hash: str
+
+
+class Memory(SinkState):
+    """The database; see `SinkState`."""
+
+    version = 1
+    tables = _TABLES
+
+    # -- what it belongs to --------------------------------------------------------------
+
+    def claimed(self, place: str) -> str | None:
+        """The claim that the memory belongs to, if it is about that place at all."""
+        found = self.db.execute("SELECT id FROM claim WHERE place = ?", (place,)).fetchone()
+        return found[0] if found else None
+
+    def begin(self, claim: str, place: str, store_id: str) -> None:
+        """Belong to that claim, and know nothing yet; within the caller's transaction."""
+        for table in ("record", "position", "claim", "identity"):
+            self.db.execute(f"DELETE FROM {table}")  # noqa: S608 - names above
+        self.renew(claim, place)
+        self.claim(store_id)
+
+    def renew(self, claim: str, place: str) -> None:
+        """Belong to that claim, with all that is known; within the caller's transaction."""
+        self.db.execute("DELETE FROM claim")
+        self.db.execute("INSERT INTO claim VALUES (?, ?)", (claim, place))
+
+    # -- records -------------------------------------------------------------------------
+
+    def news(self, stream: str, source: str, stored: Sequence[StoredChange]) -> list[StoredChange]:
+        """Those of the changes that come after what is known, and differ from it."""
+        select = """
+            SELECT json_group_array(json_array(r.key, r.seq, r.hash))
+            FROM json_each(?) AS j CROSS JOIN record AS r
+            WHERE r.stream = ? AND r.source = ? AND r.key = j.value
+        """
+        keys = _json(sorted(change.key for change in stored))
+        (found,) = self.db.execute(select, (keys, stream, source)).fetchone()
+        known = {key: (seq, digest) for key, seq, digest in msgspec.json.decode(found)}
+        return [change for change in stored if _is_news(change, *known.get(change.key, (-1, "")))]
+
+    def put(self, stream: str, source: str, changes: Iterable[StoredChange]) -> None:
+        """Remember what was written; within the caller's transaction."""
+        entries = sorted((change.key, change.seq, change.hash) for change in changes)
+        self.db.execute(
+            """
+            INSERT OR REPLACE INTO record
+            SELECT ?, ?, value ->> 0, value ->> 1, value ->> 2 FROM json_each(?)
+            """,
+            (stream, source, _json(entries)),
+        )
+
+    def recall(self, stream: str, source: str | None, parts: Iterable[Sequence[Held]]) -> None:
+        """Believe the dataset rather than the memory.
+
+        Args:
+            stream: its name.
+            source: the source that was asked for; None for all of them.
+            parts: the dataset's rows.
+        """
+        self.db.execute(_FOUND)
+        self.db.execute("DELETE FROM found")
+        with self.transaction():
+            for part in parts:
+                self.db.executemany("INSERT INTO found VALUES (?, ?, ?, ?)", part)
+            place = {"stream": stream, "source": source}
+            self.db.execute(_FORGET_MISSING, place)
+            self.db.execute(_TAKE_FOUND, place)
+
+    def recalled(self) -> Iterator[tuple[str, str]]:
+        """Key and hash of every row that the dataset had at the latest `recall`."""
+        yield from self.db.execute("SELECT key, hash FROM found")
+
+    def recall_positions(self) -> None:
+        """Take the records' greatest sequences for how far each stream came."""
+        with self.transaction():
+            self.db.execute(
+                """
+                INSERT OR REPLACE INTO position
+                SELECT source, stream, max(seq) FROM record GROUP BY source, stream
+                """
+            )
+
+
+def _is_news(change: StoredChange, seq: int, digest: str) -> bool:
+    return change.seq >= seq and change.hash != digest
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,149 @@
+"""The history in DuckDB is the truth, whatever way and order versions came in."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import duckdb
+import pytest
+
+from tests.pipeline.conftest import Bench, FakeApi
+from tests.pipeline.test_inbox import Mail
+from zimun_sync.model import to_micros
+from zimun_sync.sinks import connector
+from zimun_sync.store import Received
+from zimun_sync.zimun import Page
+
+STATUSES = ("held", "scheduled", "confirmed", "completed", "no_show", "cancelled")
+BEGAN = datetime(2026, 9, 1, tzinfo=UTC)
+#: What is compared: enough to tell any two versions of a life apart.
+COLUMNS = "valid_from, valid_to, status, notes, starts_at, changed"
+
+
+@dataclass(frozen=True)
+class Life:
+    """An appointment's versions, the first one first, as the API showed them in turn."""
+
+    key: str
+    versions: tuple[dict[str, Any], ...]
+
+    @property
+    def history(self) -> list[tuple[Any, ...]]:
+        """The rows that it must have, told from the versions alone."""
+        rows = [
+            (
+                _time(version["updated_at"]),
+                version["status"],
+                version["notes"],
+                _time(version["appointment_time"]),
+            )
+            for version in self.versions
+        ]
+        ends = [row[0] for row in rows[1:]] + [None]
+        changes = [None, *(_changed(*both) for both in pairwise(rows))]
+        return [
+            (start, end, status, notes, time, changed)
+            for (start, status, notes, time), end, changed in zip(rows, ends, changes, strict=True)
+        ]
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _changed(before: tuple[Any, ...], after: tuple[Any, ...]) -> str:
+    status = ["status", "source_status"] if before[1] != after[1] else []
+    moved = ["starts_at", "ends_at", "local_start"] if before[3] != after[3] else []
+    notes = ["notes"] if before[2] != after[2] else []
+    return json.dumps([*status, *moved, *notes], separators=(",", ":"))
+
+
+def _lives(make: Any, random: Random) -> list[Life]:
+    lives = []
+    for number in range(1_000):
+        seconds = sorted(random.sample(range(5_000_000), random.randint(1, 5)))
+        versions = tuple(
+            make(
+                number,
+                updated_at=(BEGAN + timedelta(seconds=second)).isoformat(),
+                status=random.choice(STATUSES),
+                notes=f"note {turn}",
+                appointment_time=f"2026-12-01T{random.randint(8, 17):02}:00:00+01:00",
+            )
+            for turn, second in enumerate(seconds)
+        )
+        lives.append(Life(versions[0]["appointment_id"], versions))
+    return lives
+
+
+class Wavering(FakeApi):
+    """Lists some appointments as they were once; asked by id, it tells what is."""
+
+    def __init__(self, lives: list[Life]) -> None:
+        super().__init__(page_size=200)
+        self.now = datetime.now(UTC) + timedelta(hours=1)  # later than what webhooks bring
+        self.lives = {life.key: life for life in lives}
+
+    def record(self, stream: str, key: str) -> Page:
+        self.by_id_calls.append(key)
+        return self._page([json.dumps(self.lives[key].versions[-1]).encode()], None, None)
+
+
+@pytest.fixture
+def wavering(make_appointment: Any, bench: Bench) -> Wavering:
+    api = Wavering(_lives(make_appointment, Random(5)))
+    bench.api = api
+    return api
+
+
+def test_a_thousand_lives_told_in_any_order_by_webhooks_and_pulls(
+    wavering: Wavering, bench: Bench, tmp_path: Path
+) -> None:
+    random = Random(6)
+    kind = connector("duckdb")
+    bench.sinks = {"analytics": kind.build(kind.settings(path="analytics.duckdb"), tmp_path)}
+    told = [version for life in wavering.lives.values() for version in life.versions] * 2
+    random.shuffle(told)
+    rounds = 4
+    for turn in range(rounds):
+        mail = Mail(bench)
+        bench.store.inbox.add(_events(turn, told[turn::rounds]))
+        mail.apply()
+        bench.store.leases.release(mail.source.lease)
+        wavering.put("appointments", *_listed(wavering, random))
+        assert bench.sync().exit_code == 0
+    assert wavering.by_id_calls, "no listing contradicted what stood"
+    with duckdb.connect(tmp_path / "analytics.duckdb", read_only=True) as reader:
+        reader.execute("SET TimeZone = 'UTC'")
+        rows = reader.execute(
+            f"SELECT appointment_id, {COLUMNS} FROM appointment_history ORDER BY 1, 2"
+        ).fetchall()
+    found: dict[str, list[tuple[Any, ...]]] = {}
+    for key, *row in rows:
+        found.setdefault(key, []).append(tuple(row))
+    assert found == {life.key: life.history for life in wavering.lives.values()}
+
+
+def _events(turn: int, versions: list[dict[str, Any]]) -> list[Received]:
+    sent_at = to_micros(BEGAN)
+    return [
+        Received(
+            "main",
+            f"e{turn}.{number}",
+            sent_at,
+            json.dumps({"type": "appointment.updated", "data": version}).encode(),
+        )
+        for number, version in enumerate(versions)
+    ]
+
+
+def _listed(api: Wavering, random: Random) -> list[dict[str, Any]]:
+    """Every appointment, one in twenty as it was at some time."""
+    return [
+        random.choice(life.versions) if random.random() < 0.05 else life.versions[-1]
+        for life in api.lives.values()
+    ]

@@ -1,0 +1,112 @@
+"""Keeping versions that do not stand: those that were superseded, and those that came late."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from zimun_sync.store.database import Database
+from zimun_sync.store.schema import history, records
+
+_NAMES: Final = [column.name for column in history.columns]
+#: What a version keeps of the record's row as it stood.
+_KEPT: Final = [name for name in _NAMES if name in records.columns]
+#: What makes two versions the same; a correction does not make it another.
+_SAME: Final = ("listing", "key", "version", "hash")
+
+
+class History:
+    """Writes past versions, inside a transaction that someone else owns.
+
+    Args:
+        database: the store's connections.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._add = database.upsert(history).values(dict.fromkeys(_NAMES)).on_conflict_do_nothing()
+        at_key = (history.c.listing == sa.bindparam("at"), history.c.key == sa.bindparam("of"))
+        self._stamp = sa.update(history).where(*at_key).values(seq=sa.bindparam("new_seq"))
+
+    def supersede(
+        self, connection: Connection, listing: int, keys: Sequence[str], now: int
+    ) -> None:
+        """Keep the versions that are about to be replaced; `follow` gives them their sequence."""
+        if not keys:
+            return
+        old = sa.select(*(records.c[name] for name in _KEPT), sa.literal(now)).where(
+            records.c.listing == listing,
+            self._database.among(records.c.key, self._database.list_of(keys)),
+        )
+        keep = self._database.upsert(history).from_select([*_KEPT, "superseded_at"], old)
+        connection.execute(keep.on_conflict_do_nothing())
+
+    def follow(self, connection: Connection, listing: int, keys: Sequence[str]) -> None:
+        """Let the past of these records be read anew: what stands after it has changed."""
+        if not keys:
+            return
+        present = (
+            sa.select(records.c.seq)
+            .where(records.c.listing == history.c.listing, records.c.key == history.c.key)
+            .scalar_subquery()
+        )
+        which = (
+            history.c.listing == listing,
+            self._database.among(history.c.key, self._database.list_of(keys)),
+        )
+        connection.execute(sa.update(history).where(*which).values(seq=present))
+
+    def unknown(
+        self, connection: Connection, rows: Sequence[tuple[Any, ...]]
+    ) -> list[tuple[Any, ...]]:
+        """Those of these rows of `history` that it does not hold yet."""
+        return [row for row in rows if not self._holds(connection, row)]
+
+    def _holds(self, connection: Connection, row: tuple[Any, ...]) -> bool:
+        values = dict(zip(_NAMES, row, strict=True))
+        same = [history.c[name] == values[name] for name in _SAME]
+        return connection.execute(sa.select(sa.literal(1)).where(*same)).first() is not None
+
+    def add_late(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Put versions that came late at their place, each with a sequence of its own.
+
+        A content that stood before and after one of them, as far as was known, turns out to
+        have come back: from now on it counts as two versions.
+
+        Args:
+            connection: in a transaction.
+            rows: of `history`, at most one a record.
+        """
+        if not rows:
+            return
+        for row in rows:
+            self._split(connection, dict(zip(_NAMES, row, strict=True)))
+        self._database.insert_many(connection, self._add, rows)
+        at, of, seq = (_NAMES.index(name) for name in ("listing", "key", "seq"))
+        stamps = [{"at": row[at], "of": row[of], "new_seq": row[seq]} for row in rows]
+        connection.execute(self._stamp, stamps)
+
+    def _split(self, connection: Connection, late: dict[str, Any]) -> None:
+        for table in (records, history):
+            around = (
+                table.c.listing == late["listing"],
+                table.c.key == late["key"],
+                table.c.hash != late["hash"],
+                table.c.since < late["version"],
+                table.c.version > late["version"],
+            )
+            self._copy_first_sight(connection, table, around, late)
+            connection.execute(sa.update(table).where(*around).values(since=table.c.version))
+
+    def _copy_first_sight(
+        self,
+        connection: Connection,
+        table: sa.Table,
+        around: tuple[sa.ColumnElement[bool], ...],
+        late: dict[str, Any],
+    ) -> None:
+        chosen = {name: table.c[name] for name in _KEPT} | {"version": table.c.since}
+        before = sa.select(*chosen.values(), sa.literal(late["superseded_at"])).where(*around)
+        copy = self._database.upsert(history).from_select([*chosen, "superseded_at"], before)
+        connection.execute(copy.on_conflict_do_nothing())

@@ -1,0 +1,167 @@
+"""The stream of appointments' versions, made of history when it is read.
+
+Its records are the versions of every appointment that has a past; those of one appointment
+share the sequence of the latest change in it, and are always read together.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from hashlib import blake2b
+from typing import Any, Final
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from zimun_sync.model import APPOINTMENTS, Row
+from zimun_sync.normalize import unpack_row
+from zimun_sync.sinks import StoredChange
+from zimun_sync.store.database import Database
+from zimun_sync.store.inbox import WEBHOOK
+from zimun_sync.store.listings import Listings
+from zimun_sync.store.schema import history, records
+from zimun_sync.store.timeline import Sighting, key_of, rows_of, timeline
+
+#: Appointments whose versions are looked up in one query.
+_AT_ONCE: Final = 500
+_DIGEST_BYTES: Final = 16
+_NAMES: Final = ("key", "seq", *Sighting._fields)
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class VersionFeed:
+    """Reads versions as the change feed gives records.
+
+    Args:
+        database: the store's connections.
+        listings: numbers of listings.
+    """
+
+    def __init__(self, database: Database, listings: Listings) -> None:
+        self._database = database
+        self._listings = listings
+
+    def changes(self, source: str, after: int, limit: int) -> list[StoredChange]:
+        """Versions of appointments whose past changed after a sequence, in order.
+
+        At most `limit`, unless the next appointment alone has more.
+        """
+        found: list[StoredChange] = []
+        with self._database.read() as connection:
+            for keys in _chunks(self._keys(connection, source, after, limit)):
+                for group in self._grouped(connection, source, keys):
+                    if found and len(found) + len(group) > limit:
+                        return found
+                    found += group
+        return found
+
+    def present(self, source: str, version_ids: Collection[str]) -> list[StoredChange]:
+        """The current state of these versions, in sequence order; others are left out."""
+        wanted = set(version_ids)
+        keys = sorted({key_of(each) for each in version_ids})
+        with self._database.read() as connection:
+            groups = [
+                group for some in _chunks(keys) for group in self._grouped(connection, source, some)
+            ]
+        changes = [change for group in groups for change in group if change.key in wanted]
+        return sorted(changes, key=lambda change: change.seq)
+
+    def every(self, source: str) -> Iterator[StoredChange]:
+        """Every version there is, appointment after appointment."""
+        with self._database.read() as connection:
+            query = sa.select(history.c.key).distinct().where(self._of(connection, source))
+            keys = connection.execute(query.order_by(history.c.key)).scalars().all()
+            for some in _chunks(keys):
+                for group in self._grouped(connection, source, some):
+                    yield from (change for change in group if change.row is not None)
+
+    def lag(self, source: str, after: int, upto: int | None = None) -> tuple[int, int | None]:
+        """Appointments whose past changed after a sequence, and when the first of them did."""
+        with self._database.read() as connection:
+            which = [self._of(connection, source), history.c.seq > after]
+            if upto is not None:
+                which.append(history.c.seq <= upto)
+            count = sa.func.count(sa.distinct(history.c.key))
+            query = sa.select(count, sa.func.min(history.c.superseded_at)).where(*which)
+            appointments, oldest = connection.execute(query).one()
+        return appointments, oldest
+
+    def count(self, source: str) -> int:
+        """How many versions are held, the present ones of appointments with a past included."""
+        with self._database.read() as connection:
+            held = sa.func.count() + sa.func.count(sa.distinct(history.c.key))
+            query = sa.select(held).where(self._of(connection, source))
+            return int(connection.execute(query).scalar_one())
+
+    def _of(self, connection: Connection, source: str) -> sa.ColumnElement[bool]:
+        return history.c.listing == self._listings.number(connection, source, APPOINTMENTS.name)
+
+    def _keys(self, connection: Connection, source: str, after: int, limit: int) -> Sequence[str]:
+        """Appointments whose past changed after a sequence, in order, each once."""
+        query = (
+            sa.select(history.c.key)
+            .where(self._of(connection, source), history.c.seq > after)
+            .group_by(history.c.seq, history.c.key)
+            .order_by(history.c.seq)
+            .limit(limit)
+        )
+        return connection.execute(query).scalars().all()
+
+    def _grouped(
+        self, connection: Connection, source: str, keys: Sequence[str]
+    ) -> Iterator[list[StoredChange]]:
+        """The versions of each appointment, in the order of `keys`."""
+        past: dict[str, list[Any]] = {}
+        for row in self._rows(connection, source, history, keys):
+            past.setdefault(row.key, []).append(row)
+        present = {row.key: row for row in self._rows(connection, source, records, keys)}
+        for key in keys:
+            if key in past:
+                yield _changes(key, past[key], present[key])
+
+    def _rows(
+        self, connection: Connection, source: str, table: sa.Table, keys: Sequence[str]
+    ) -> Sequence[Any]:
+        query = sa.select(*(table.c[name] for name in _NAMES)).where(
+            table.c.listing == self._listings.number(connection, source, APPOINTMENTS.name),
+            self._database.among(table.c.key, self._database.list_of(keys)),
+        )
+        return connection.execute(query).all()
+
+
+def _chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(keys), _AT_ONCE):
+        yield keys[start : start + _AT_ONCE]
+
+
+def _changes(key: str, past: Sequence[Any], present: Any) -> list[StoredChange]:
+    """One appointment's versions, and deletions of those that turned out to be none."""
+    seq = past[0].seq
+    found = timeline(key, [_sighting(row) for row in past], _sighting(present))
+    merged = [
+        StoredChange(seq, each, None, "", present.run_id, present.observed_at)
+        for each in found.merged
+    ]
+    return merged + [
+        StoredChange(seq, version_id, row, _digest(row), seen.run_id, seen.observed_at)
+        for (version_id, row), (*_, seen) in zip(
+            rows_of(found, WEBHOOK), found.versions, strict=True
+        )
+    ]
+
+
+def _sighting(row: Any) -> Sighting:
+    return Sighting(
+        row.correction,
+        row.overruled,
+        row.version,
+        row.since,
+        row.deleted,
+        row.hash,
+        unpack_row(row.row),
+        row.run_id,
+        row.observed_at,
+    )
+
+
+def _digest(row: Row) -> str:
+    return blake2b(_encode(row), digest_size=_DIGEST_BYTES).hexdigest()
