@@ -73,7 +73,11 @@ LINEAGE = (
     Column("_source", ColumnType.TEXT, "Name of the configured source; part of the key."),
     Column("_seq", ColumnType.INTEGER, "Sequence of the record's latest change in its source."),
     Column("_run_id", ColumnType.TEXT, "The run that brought this version."),
-    Column("_synced_at", ColumnType.INSTANT, "When the store took this version, UTC."),
+    Column(
+        "_synced_at",
+        ColumnType.INSTANT,
+        "When the store took this version, UTC; without an `updated_at`, since when it was so.",
+    ),
 )
 
 _T = ColumnType

@@ -160,5 +160,5 @@ def test_a_sink_that_remembers_no_state_is_let_go_on_after_a_restore(tmp_path: P
         store.deliveries.park("crm", ParkKind.RESTORED, "It was restored.", "Look.")
         with Adoption(store, "crm", Crm()) as adoption:
             assert list(adoption.compare({"main": ["services"]})) == []
-            adoption.adopt()
+            adoption.adopt({"main": ["services"]})
         assert store.deliveries.parked() == {}

@@ -107,6 +107,11 @@ def test_sources_make_one_table(configured: Load) -> None:
             "its field should be the source's name of it, as text",
         ),
         (
+            {"appointments": {"xmin": "integer"}},
+            "appointments.xmin",
+            "PostgreSQL has a column of its own of that name in every table",
+        ),
+        (
             {"appointments": {"Party Size": "integer"}},
             "appointments.Party Size",
             "has letters, digits and '_', begins with a letter",
@@ -171,7 +176,23 @@ def test_two_sources_with_different_types(problems: Problems) -> None:
     ],
 )
 def test_a_name_that_a_column_could_have(configured: Load, field: str, name: str) -> None:
-    assert free_name("appointments", field) == name
+    assert free_name("appointments", field, ()) == name
     promote = {name: {"field": field, "type": "text"}}
     if field != "notes":  # a column is made of that one anyway
         assert configured(of_appointments(**promote)).streams["appointments"].promoted
+
+
+def test_names_that_are_there_are_not_given_again() -> None:
+    used: list[str] = []
+    for field in ("שם", "טלפון", "a-b", "a b", "Status", "xmin", "x" * 70, "x" * 80):
+        used.append(free_name("appointments", field, used))
+    lower = [name.lower() for name in used]
+    assert len(set(lower)) == len(used)
+    assert used[:4] == ["field", "field_2", "a_b", "a_b_2"]
+    assert max(map(len, used)) <= 63
+    assert not {"source_status", "xmin"} & set(lower)
+
+
+def test_a_stream_without_prices_may_have_a_column_of_that_name(configured: Load) -> None:
+    streams = configured(text(main={"staff": {"price": "json"}})).streams
+    assert [column.name for column in streams["staff"].promoted] == ["price"]

@@ -1,10 +1,12 @@
 """Tables and views follow the streams, from release to release."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from zimun_connectors.duckdb.publish import Publisher
 from zimun_sync.model import APPOINTMENTS, STREAMS, Column, ColumnType, Stream
 from zimun_sync.testing import make_batch, make_row, upsert
 
@@ -39,6 +41,49 @@ def test_a_new_column_appears_without_a_reload(bench: "Bench", newer_release: No
         "WHERE table_name = 'appointments' AND database_name = 'zimun' ORDER BY column_index"
     )
     assert columns[3] == ("colour", COLOUR.comment)
+
+
+class Killed(BaseException):
+    """The process ended here."""
+
+
+@pytest.fixture
+def killed_before_publishing(monkeypatch: pytest.MonkeyPatch) -> Callable[["Bench"], None]:
+    """Opens a sink that dies once its tables have the new columns, and before readers do."""
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    def start(bench: "Bench") -> None:
+        with monkeypatch.context() as during:
+            during.setattr(Publisher, "_mend", die)
+            with pytest.raises(Killed):
+                bench.opened()
+
+    return start
+
+
+def test_a_kill_between_a_new_column_and_its_publication_is_mended(
+    bench: "Bench", newer_release: None, killed_before_publishing: Callable[["Bench"], None]
+) -> None:
+    killed_before_publishing(bench)
+    question = "SELECT appointment_id, notes, colour FROM appointments ORDER BY ALL"
+    sink = bench.opened()
+    assert bench.query(question) == [("a_1", "old", None)]
+    row = make_row(NEWER, "a_2", colour="red")
+    sink.write(make_batch(upsert(2, "a_2", row), stream=NEWER))
+    assert bench.query(question) == [("a_1", "old", None), ("a_2", None, "red")]
+
+
+def test_a_kill_between_a_new_table_and_its_publication_is_mended(
+    bench: "Bench", killed_before_publishing: Callable[["Bench"], None]
+) -> None:
+    bench.streams = {"appointments": APPOINTMENTS}
+    bench.opened(model=False).close()
+    bench.streams = STREAMS
+    killed_before_publishing(bench)
+    bench.opened()
+    assert bench.query("SELECT count(*) FROM fact_appointments") == [(0,)]
 
 
 def test_views_of_the_release_before_go_on_working(bench: "Bench", newer_release: None) -> None:

@@ -1,32 +1,22 @@
 """The data dictionary, the databases' comments and the views' columns say the same."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.marts.engines import DuckDb, Engine, Postgres
+from tests.marts.engines import Engine
 from tests.marts.small_world import SmallWorld
 from zimun_sync.marts import document
-
-if TYPE_CHECKING:
-    from tests.conftest import PostgresServer
 
 PAGE = Path(__file__).parents[2] / document.PAGE_FILE
 VIEWS, TABLES = document.relations()
 
 
-@pytest.fixture(scope="module", params=["duckdb", "postgres"])
-def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Engine:
+@pytest.fixture(scope="module")
+def made(engine: Engine) -> Engine:
     """A database whose sink has made everything and written nothing."""
-    found: Engine
-    if request.param == "duckdb":
-        found = DuckDb(tmp_path_factory.mktemp("dictionary"))
-    else:
-        server: PostgresServer = request.getfixturevalue("postgres_server")
-        found = Postgres(server.new_schema())
-    found.load(SmallWorld(locations=()))
-    return found
+    engine.load(SmallWorld(locations=()))
+    return engine
 
 
 def test_the_page_is_up_to_date() -> None:
@@ -42,12 +32,10 @@ def test_every_column_of_every_relation_is_on_the_page_in_order() -> None:
         assert named == [column.name for column in relation.columns]
 
 
-def test_databases_show_exactly_what_the_dictionary_says(engine: Engine) -> None:
-    shown = {
-        (name, column): (kind, text) for name, column, kind, text in engine.comments() if column
-    }
+def test_databases_show_exactly_what_the_dictionary_says(made: Engine) -> None:
+    shown = {(name, column): (kind, text) for name, column, kind, text in made.comments() if column}
     told = {
-        (relation.name, column.name): (engine.types[column.type], column.comment)
+        (relation.name, column.name): (made.types[column.type], column.comment)
         for relation in (*VIEWS, *TABLES)
         for column in relation.columns
     }
@@ -55,8 +43,8 @@ def test_databases_show_exactly_what_the_dictionary_says(engine: Engine) -> None
     assert all(text for _, text in shown.values())
 
 
-def test_every_relation_says_what_its_rows_are(engine: Engine) -> None:
-    shown = {name: text for name, column, _, text in engine.comments() if not column}
+def test_every_relation_says_what_its_rows_are(made: Engine) -> None:
+    shown = {name: text for name, column, _, text in made.comments() if not column}
     told = {relation.name: relation.comment for relation in (*VIEWS, *TABLES)}
     assert shown.keys() == told.keys()
     for name, text in told.items():

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.pipeline.shop import Altered, Shop, open_shop, run_of
+from zimun_sync.pipeline import horizon
 from zimun_sync.store import Entry, RunStatus
 
 Alter = Callable[[Callable[[dict[str, Any]], None]], None]
@@ -225,3 +226,16 @@ def test_no_word_about_holidays_is_none(shop: Shop) -> None:
     shop.api = Altered(client, lambda answer: answer.update(holidays=None))
     assert shop.sync().status == "succeeded"
     assert shop.rows("holidays") == []
+
+
+def test_one_service_that_many_people_give_does_not_stop_the_others(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = min(key[0] for key in shop.truth())
+    del shop.sandbox.world.catalog.services[first]  # still listed
+    monkeypatch.setattr(horizon, "_PATIENCE", 1)
+
+    report = shop.sync()
+
+    assert run_of(report).status == RunStatus.SUCCEEDED
+    assert {entry.key.partition("@")[0] for entry in _entries(shop)} == {first}

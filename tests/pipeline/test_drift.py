@@ -3,7 +3,7 @@
 import csv
 import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from zimun_sync.events import FieldAppeared, Renormalized
 from zimun_sync.model import ColumnType
 from zimun_sync.normalize import Promotion, Rules
 from zimun_sync.pipeline.adopt import Adoption
+from zimun_sync.sinks import Sink
 
 RECORDS = 25  # three pages
 Make = Callable[..., dict[str, Any]]
@@ -354,3 +355,32 @@ def test_what_sinks_hold_compares_with_the_store(
         with Adoption(drifting.store, name, sink, drifting.columns) as adoption:
             [compared] = list(adoption.compare({"main": ["staff", "appointments"]}))[-1:]
         assert (compared.same, compared.different, compared.missing) == (RECORDS, 0, 0)
+
+
+def test_times_do_not_move_with_a_promotion_an_unchanged_night_or_a_new_sink(
+    bench: Bench, tmp_path: Path, make_appointment: Make
+) -> None:
+    """Without a time of the source, times are those at which something was first seen."""
+    names = ("early", "late")
+
+    def analytics(name: str) -> Sink:
+        settings = duckdb_sink.DuckdbSettings(path=Path(f"{name}.duckdb"))
+        return duckdb_sink.connector.build(settings, tmp_path)
+
+    def times(name: str) -> list[Any]:
+        with duckdb.connect(tmp_path / f"{name}.duckdb", read_only=True) as reader:
+            cancelled = "SELECT appointment_id, epoch_us(cancelled_at) FROM fact_appointments"
+            history = "SELECT version_id, epoch_us(valid_from) FROM appointment_history"
+            return [reader.sql(f"{each} ORDER BY 1").fetchall() for each in (cancelled, history)]
+
+    timeless = {"updated_at": None, "status": "cancelled", "party_size": 2}
+    bench.api.put("appointments", *(make_appointment(n) | timeless for n in range(3)))
+    bench.sinks = {"early": analytics("early")}
+    bench.sync()
+    first = times("early")
+    bench.api.now += timedelta(days=1)
+    bench.sync()
+    promote(bench, party_size=Promotion("party_size", ColumnType.INTEGER))
+    bench.sinks = {name: analytics(name) for name in names}
+    bench.sync()
+    assert times("early") == times("late") == first

@@ -1,6 +1,7 @@
 """The history in DuckDB is the truth, whatever way and order versions came in."""
 
 import json
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -11,11 +12,15 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.pipeline.conftest import Bench, FakeApi
+from tests.pipeline.conftest import Bench, FakeApi, MemorySink
 from tests.pipeline.test_inbox import Mail
-from zimun_sync.model import to_micros
-from zimun_sync.sinks import connector
-from zimun_sync.store import Received
+from zimun_sync.model import delivered, to_micros
+from zimun_sync.pipeline import deliver
+from zimun_sync.pipeline.adopt import Adoption
+from zimun_sync.pipeline.contact import sink_context
+from zimun_sync.pipeline.deliver import Delivery, Progress
+from zimun_sync.sinks import Batch, Sink, connector
+from zimun_sync.store import Received, Store
 from zimun_sync.zimun import Page
 
 STATUSES = ("held", "scheduled", "confirmed", "completed", "no_show", "cancelled")
@@ -104,8 +109,7 @@ def test_a_thousand_lives_told_in_any_order_by_webhooks_and_pulls(
     wavering: Wavering, bench: Bench, tmp_path: Path
 ) -> None:
     random = Random(6)
-    kind = connector("duckdb")
-    bench.sinks = {"analytics": kind.build(kind.settings(path="analytics.duckdb"), tmp_path)}
+    bench.sinks = {"analytics": _duckdb(tmp_path)}
     told = [version for life in wavering.lives.values() for version in life.versions] * 2
     random.shuffle(told)
     rounds = 4
@@ -126,6 +130,117 @@ def test_a_thousand_lives_told_in_any_order_by_webhooks_and_pulls(
     for key, *row in rows:
         found.setdefault(key, []).append(tuple(row))
     assert found == {life.key: life.history for life in wavering.lives.values()}
+
+
+# -- how it comes to a sink -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def delivery(bench: Bench, make_sink: Any, make_appointment: Any) -> Delivery:
+    """Thirty appointments with two versions each, on their way to a sink that has nothing."""
+    bench.sinks = {}
+    for day in (1, 2):
+        stamp = f"2026-11-0{day}T00:00:00Z"
+        shown = [make_appointment(each, notes=f"{day}", updated_at=stamp) for each in range(30)]
+        bench.api.put("appointments", *shown)
+        bench.sync()
+    return Delivery(
+        name="memory",
+        sink=make_sink(),
+        store=bench.store,
+        lease=bench.store.leases.acquire("sink:memory"),
+        sources={"main": delivered(["appointments"])},
+        context=lambda: sink_context(bench.store, "memory"),
+        emit=bench.events.append,
+        jitter=lambda: 1.0,
+    )
+
+
+def _deliver_all(delivery: Delivery) -> None:
+    while delivery.step(more=False) is not Progress.IDLE:
+        pass
+
+
+def test_appointments_wait_for_all_their_versions(
+    delivery: Delivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliver, "BATCH_ROWS", 15)
+    _deliver_all(delivery)
+    assert isinstance(delivery.sink, MemorySink)
+    batches = [(each.stream.name, each.more) for each in delivery.sink.batches]
+    versions = [more for stream, more in batches if stream == "appointment_versions"]
+    assert versions == [True] * (len(versions) - 1) + [False]
+    assert [stream for stream, _ in batches[: len(versions)]] == ["appointment_versions"] * 5
+
+
+def test_a_change_between_two_streams_waits_for_the_next_round(
+    delivery: Delivery, bench: Bench, make_appointment: Any
+) -> None:
+    _deliver_all(delivery)
+    mail = Mail(bench)
+
+    def change(day: int) -> None:
+        mail.send(make_appointment(1, notes=f"{day}", updated_at=f"2026-11-{day}T00:00:00Z"))
+        mail.apply()
+
+    def interfere(batch: Batch) -> None:
+        if batch.stream.name == "appointment_versions" and len(batches) < 1:
+            batches.append(batch)
+            change(12)
+
+    batches: list[Batch] = []
+    change(11)
+    sink = delivery.sink
+    assert isinstance(sink, MemorySink)
+    sink.on_write = interfere
+    delivery.step(more=False)
+    assert _shown(sink) <= _told(sink)
+    _deliver_all(delivery)
+    assert _shown(sink) == {"12"} <= _told(sink)
+
+
+def _shown(sink: MemorySink) -> set[str]:
+    return {sink.rows["main", "appointments", "a_00001"]["notes"]}
+
+
+def _told(sink: MemorySink) -> set[str]:
+    versions = (row for key, row in sink.rows.items() if key[1] == "appointment_versions")
+    return {row["notes"] for row in versions if row["appointment_id"] == "a_00001"}
+
+
+@pytest.mark.parametrize("lost", ["everything", "what came after the backup"])
+def test_an_adopted_sink_keeps_no_version_that_the_state_does_not_know(
+    lost: str, tmp_path: Path, make_appointment: Any
+) -> None:
+    def turn(day: int, status: str) -> None:
+        with Store.open("sqlite:///state.db", tmp_path) as store:
+            bench = Bench(store)
+            bench.sinks = {"analytics": _duckdb(tmp_path)}
+            stamp = f"2026-11-0{day}T00:00:00Z"
+            bench.api.put("appointments", make_appointment(1, status=status, updated_at=stamp))
+            bench.sync()
+
+    turn(1, "held")
+    shutil.copy(tmp_path / "state.db", tmp_path / "backup.db")
+    turn(2, "confirmed")
+    for file in tmp_path.glob("state.db*"):
+        file.unlink()
+    if lost != "everything":
+        shutil.copy(tmp_path / "backup.db", tmp_path / "state.db")
+    streams = {"main": ["appointments"]}
+    with Store.open("sqlite:///state.db", tmp_path) as store:
+        store.add_source("main")
+        with Adoption(store, "analytics", _duckdb(tmp_path)) as adoption:
+            adoption.adopt(streams)
+    turn(3, "cancelled")
+    with duckdb.connect(tmp_path / "analytics.duckdb", read_only=True) as reader:
+        present = "SELECT status FROM appointment_history WHERE valid_to IS NULL"
+        assert reader.sql(present).fetchall() == [("cancelled",)]
+
+
+def _duckdb(folder: Path) -> Sink:
+    kind = connector("duckdb")
+    return kind.build(kind.settings(path="analytics.duckdb"), folder)
 
 
 def _events(turn: int, versions: list[dict[str, Any]]) -> list[Received]:

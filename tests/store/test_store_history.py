@@ -17,7 +17,7 @@ from zimun_sync.model import APPOINTMENT_VERSIONS, APPOINTMENTS, from_micros, to
 from zimun_sync.normalize import Normalized, Normalizer, Places, Rules, unpack_row
 from zimun_sync.normalize.tombstones import tombstone
 from zimun_sync.sinks import Batch, Change
-from zimun_sync.store import Delivered, Lease, PageRecords, Place, Store, Understood
+from zimun_sync.store import Delivered, Keep, Lease, PageRecords, Place, Store, Understood
 from zimun_sync.store.timeline import Sighting, timeline
 
 STREAM = APPOINTMENTS.name
@@ -250,6 +250,90 @@ def test_what_stands_may_turn_out_to_have_stood_before(desk: Desk) -> None:
     after = {change.key: change.row for change in desk.changes()}
     assert before <= after.keys()
     assert desk.versions("status")["a"] == [(at(20), at(40), "held"), (at(40), None, "scheduled")]
+
+
+# -- what a sink holds while the state goes on ----------------------------------------------------
+
+
+def held(desk: Desk, into: dict[str, Any], after: int = 0) -> dict[str, Any]:
+    """Rows by key of a sink that took what came after a sequence."""
+    for change in desk.changes(after):
+        if change.row is None:
+            into.pop(change.key, None)
+        else:
+            into[change.key] = change.row
+    return into
+
+
+def test_what_is_seen_again_was_learnt_when_it_was_first_seen(desk: Desk) -> None:
+    desk.show(appointment("a", None, status="held"), asked_at=10 * SECOND)
+    desk.tell(appointment("a", None, status="confirmed"), sent_at=20 * SECOND)
+    hashes = dict(desk.store.feed.hashes(SOURCE, APPOINTMENT_VERSIONS.name))
+    changed_at = desk.store.overview.last_change_at(SOURCE, STREAM)
+    desk.show(appointment("a", None, status="confirmed"), asked_at=30 * SECOND)
+    assert dict(desk.store.feed.hashes(SOURCE, APPOINTMENT_VERSIONS.name)) == hashes
+    assert desk.store.overview.last_change_at(SOURCE, STREAM) == changed_at
+
+
+def test_a_sink_is_as_far_behind_as_the_oldest_change_that_it_lacks(
+    desk: Desk, clock: Ticking
+) -> None:
+    desk.show(appointment("a", 10))
+    desk.show(appointment("a", 20))
+    clock.forward(60 * 86_400)
+    head = desk.store.feed.heads()[SOURCE]
+    desk.show(appointment("a", 30))
+    for reads in (desk.store.overview, desk.store.feed):
+        lag = reads.lag(SOURCE, APPOINTMENT_VERSIONS.name, head)
+        assert lag.changes == 1
+        assert lag.oldest is not None
+        assert desk.store.now() - lag.oldest < 60 * SECOND
+
+
+OLD = Keep(inbox_days=None, runs_days=None, history_days=5, quarantine_days=None)
+
+
+def test_retention_leaves_what_tells_the_next_change(desk: Desk, clock: Ticking) -> None:
+    desk.show(appointment("a", 10, status="held"))
+    desk.show(appointment("a", 15, status="scheduled"))
+    desk.show(appointment("a", 20, status="confirmed"))
+    clock.forward(10 * 86_400)
+    desk.show(appointment("a", 30, status="cancelled"))
+    sink = held(desk, {})
+    before = {key: row["changed"] for key, row in sink.items()}
+    seq = desk.changes()[-1].seq
+    assert desk.store.retention.clean(OLD).history == 1
+    assert desk.store.retention.clean(OLD).history == 0
+    assert len(desk.changes()) == 2, "a new sink is given what is within its time"
+    desk.show(appointment("a", 40, status="completed"))
+    held(desk, sink, seq)
+    assert {key: sink[key]["changed"] for key in before} == before
+    assert [row["valid_to"] for row in sink.values()].count(None) == 1
+
+
+def test_a_first_sight_past_its_time_leaves_no_second_present(desk: Desk, clock: Ticking) -> None:
+    desk.show(appointment("a", None, status="held"), asked_at=10 * SECOND)
+    desk.tell(appointment("a", None, status="held"), sent_at=5 * SECOND)
+    sink = held(desk, {})
+    seq = desk.store.feed.heads()[SOURCE]
+    clock.forward(30 * 86_400)
+    desk.store.retention.clean(OLD)
+    desk.show(appointment("a", None, status="cancelled"), asked_at=30 * SECOND)
+    held(desk, sink, seq)
+    assert [row["valid_to"] for row in sink.values()].count(None) == 1
+
+
+def test_new_rules_reach_a_version_whose_past_is_past_its_time(desk: Desk, clock: Ticking) -> None:
+    desk.show(appointment("a", 10, status="held"))
+    desk.show(appointment("a", 20, status="strange"))
+    sink = held(desk, {})
+    seq = desk.store.feed.heads()[SOURCE]
+    clock.forward(30 * 86_400)
+    desk.store.retention.clean(OLD)
+    normalizer = Normalizer(APPOINTMENTS, Rules({}, {"strange": "cancelled"}), Places())
+    assert desk.store.renormalizer.run(desk.lease, SOURCE, normalizer) == 1
+    held(desk, sink, seq)
+    assert {row["status"] for row in sink.values() if row["valid_to"] is None} == {"cancelled"}
 
 
 # -- any order -----------------------------------------------------------------------------------

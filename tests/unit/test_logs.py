@@ -114,7 +114,8 @@ EVENTS = typing.get_args(ev.Event)
 LEVELS = {
     "debug": "PageStored DisputeSettled EventsReceived EventsApplied RecordsFetched HookCalled",
     "info": "RunStarted RunFinished Renormalized BatchDelivered DeletionsChecked PullStarted "
-    "PullFinished TroubleEnded DaemonStarted DaemonStopping ConfigReloaded StateCleaned",
+    "FieldAppeared PullFinished TroubleEnded DaemonStarted DaemonStopping ConfigReloaded "
+    "StateCleaned",
     "warning": "ListingRestarted NormalizerProcessEnded RequestRetried SinkWaiting SinkNoticed "
     "DeletionsHeld "
     "WebhookRefused HookFailed FetchingDelayed",

@@ -76,24 +76,26 @@ def _print(settings: "Config", found: "list[KnownField]") -> None:
     left = [each for each in found if _column(settings, each) is None]
     if left:
         console.print("\nTo make columns of them, take what you need of this:\n")
-        console.print(_lines(left), markup=False, soft_wrap=True)
+        console.print(_lines(settings, left), markup=False, soft_wrap=True)
 
 
-def _lines(found: "Iterable[KnownField]") -> str:
+def _lines(settings: "Config", found: "Iterable[KnownField]") -> str:
     """What a configuration has to say to promote the fields."""
     import yaml
 
     sources: dict[str, Any] = {}
     for each in found:
         streams = sources.setdefault(each.source, {"promote": {}})["promote"]
-        name, promotion = _promotion(each)
-        streams.setdefault(each.stream, {})[name] = promotion
+        columns = streams.setdefault(each.stream, {})
+        there = settings.sources[each.source].promote.get(each.stream, {})
+        name, promotion = _promotion(each, {*columns, *there})
+        columns[name] = promotion
     return yaml.safe_dump({"sources": sources}, sort_keys=False, allow_unicode=True).rstrip()
 
 
-def _promotion(field: "KnownField") -> tuple[str, Any]:
+def _promotion(field: "KnownField", others: set[str]) -> tuple[str, Any]:
     from zimun_sync.config.promotions import free_name
 
     kind = str(field.suggested)
-    name = free_name(field.stream, field.field)
+    name = free_name(field.stream, field.field, others)
     return name, kind if name == field.field else {"field": field.field, "type": kind}

@@ -13,6 +13,7 @@ import typer
 
 from zimun_sync.cli.common import ConfigOption, load_config, number, open_store, out
 from zimun_sync.errors import ConfigError, ZimunSyncError
+from zimun_sync.model import delivered
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -218,13 +219,13 @@ def export(
 
 
 def _streams(settings: "Config", chosen: list[str] | None) -> dict[str, list[str]]:
-    sources = {name: list(each.streams) for name, each in settings.sources.items()}
-    pulled = {name for streams in sources.values() for name in streams}
-    unknown = set(chosen or []) - pulled
+    sources = {name: delivered(each.streams) for name, each in settings.sources.items()}
+    there = {name for streams in sources.values() for name in streams}
+    unknown = set(chosen or []) - there
     if unknown:
         raise ConfigError(
-            f"No source pulls a stream named {min(unknown)!r}.",
-            hint=f"Those that are pulled: {', '.join(sorted(pulled))}.",
+            f"There is no stream named {min(unknown)!r} in this configuration.",
+            hint=f"Those that are: {', '.join(sorted(there))}.",
         )
-    wanted = set(chosen or pulled)
+    wanted = set(chosen or there)
     return {name: [each for each in all_ if each in wanted] for name, all_ in sources.items()}

@@ -63,7 +63,7 @@ def adopt(
             _print(comparison)
         if not yes:
             typer.confirm(f"Adopt sink {sink}?", abort=True)
-        work.adopt()
+        work.adopt(streams)
     out().print(f"Sink {sink} now belongs to this state; the next sync delivers everything to it.")
 
 

@@ -2,8 +2,9 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import chain, count
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -21,6 +22,10 @@ Place = tuple[str, ...]
 TYPES: Final = tuple(kind.value for kind in CONVERTERS)
 #: What every database and file can have as a column's name.
 NAME: Final = r"^[A-Za-z][A-Za-z0-9_]{0,62}$"
+_LONGEST: Final = 63
+_SHORT: Final = 56  # leaves room for a number
+#: Columns that every table of PostgreSQL has of its own.
+_RESERVED: Final = frozenset({"cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"})
 #: What others call the types.
 _MEANT: Final = {
     "bigint": "integer",
@@ -114,6 +119,11 @@ def _refuse_name(stream: Stream, name: str, others: Iterable[str]) -> None:
         )
     if name.lower() in {column.lower() for column in others}:
         raise ValueError("two columns may not differ in upper and lower case only")
+    if name.lower() in _RESERVED:
+        raise ValueError(
+            "PostgreSQL has a column of its own of that name in every table; give it another one: "
+            f"my_{name}: {{field: {name}, type: …}}"
+        )
     if name.lower() in _taken(stream):
         raise ValueError(
             f"{stream.name} has a column of that name already; give it another one: "
@@ -157,7 +167,8 @@ def refuse_used_fields(
             for field in fields_of(STREAMS[stream], given)
             for name in field.names
         }
-        used |= dict.fromkeys(given.get("price", ("price",)), "price_amount")
+        if any(column.name == "price_amount" for column in STREAMS[stream].content):
+            used |= dict.fromkeys(given.get("price", ("price",)), "price_amount")
         for column, promotion in promotions.items():
             if promotion.field in used:
                 raise ValueError(
@@ -237,11 +248,20 @@ def json_schema() -> dict[str, Any]:
     }
 
 
-def free_name(stream: str, field: str) -> str:
-    """A name that a column of this field could have: its own, where that is possible."""
+def free_name(stream: str, field: str, others: Collection[str]) -> str:
+    """A name that a column of this field could have: its own, where that is possible.
+
+    Args:
+        stream: whose column.
+        field: the source's name of the field.
+        others: names of promoted columns that there are already.
+    """
     name = re.sub(r"[^A-Za-z0-9_]+", "_", field).strip("_") if not re.match(NAME, field) else field
     if not re.match(r"[A-Za-z]", name):
         name = f"field_{name}".rstrip("_")
-    if name.lower() in _taken(STREAMS[stream]):
+    used = _taken(STREAMS[stream]) | _RESERVED
+    if name.lower() in used:
         name = f"source_{name}"
-    return name[:63]
+    used |= {other.lower() for other in others}
+    numbered = (f"{name[:_SHORT]}_{number}" for number in count(2))
+    return next(each for each in chain([name[:_LONGEST]], numbered) if each.lower() not in used)

@@ -8,11 +8,11 @@ from types import TracebackType
 from typing import Self
 
 from zimun_sync.errors import ConfigError
-from zimun_sync.model import STREAMS, Stream, delivered
+from zimun_sync.model import DERIVED, STREAMS, Stream, delivered
 from zimun_sync.pipeline.contact import sink_context, sink_lease
 from zimun_sync.pipeline.keeper import LeaseKeeper
 from zimun_sync.pipeline.offering import hashes_of
-from zimun_sync.sinks import Adopts, ReadsBack, Sink, SinkContext
+from zimun_sync.sinks import Adopts, Batch, ReadsBack, Sink, SinkContext, StoredChange
 from zimun_sync.store import Lease, ParkKind, Store
 
 
@@ -69,6 +69,16 @@ class Adoption:
     ) -> None:
         self._stack.close()
 
+    def _drop_unknown(self, source: str, stream: Stream) -> None:
+        if not isinstance(self._sink, ReadsBack):
+            return
+        known = {key for key, _ in hashes_of(self._store, source, stream)}
+        unknown = [key for key, _ in self._sink.read_back(source, stream) if key not in known]
+        now, head = self._store.now(), self._store.feed.heads().get(source, 0)
+        gone = [StoredChange(head, key, None, "", "adopt", now) for key in unknown]
+        for start in range(0, len(gone), 20_000):
+            self._sink.write(Batch(source, stream, gone[start : start + 20_000]))
+
     def _context(self) -> SinkContext:
         return sink_context(
             self._store, self._name, adopting=True, lease=self._lease, streams=self._streams
@@ -90,10 +100,16 @@ class Adoption:
                 held = self._sink.read_back(source, stream)
                 yield _compare(source, name, stored, held)
 
-    def adopt(self) -> None:
-        """Record this store as the sink's, where it can, and deliver everything to it anew."""
+    def adopt(self, streams: Mapping[str, Sequence[str]]) -> None:
+        """Record this store as the sink's, where it can, and deliver everything to it anew.
+
+        Versions that this store knows nothing of would stand beside those that it tells: they go.
+        """
         if isinstance(self._sink, Adopts):
             self._sink.adopt(self._context())
+        for source, names in streams.items():
+            for name in DERIVED.intersection(delivered(names)):
+                self._drop_unknown(source, self._streams[name])
         self._store.activations.doubt_sent(self._name)
         self._store.deliveries.rewind(self._name)
         self._store.deliveries.unpark(self._name)

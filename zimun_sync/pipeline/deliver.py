@@ -1,6 +1,6 @@
 """Delivering the change feed to one sink: read, write, record, at the sink's own pace."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
@@ -13,14 +13,22 @@ from zimun_sync.events import (
     SinkParked,
     SinkWaiting,
 )
-from zimun_sync.model import DERIVED, STREAMS, Stream
+from zimun_sync.model import APPOINTMENT_VERSIONS, APPOINTMENTS, DERIVED, STREAMS, Stream
 from zimun_sync.pipeline.consent import inactive_hint, lacks_consent
 from zimun_sync.pipeline.freshness import FreshnessShow
 from zimun_sync.pipeline.isolate import ConnectorBug, Isolated, as_bug, write
 from zimun_sync.pipeline.offering import fingerprint_of, retried, rows_at_once, version_of
-from zimun_sync.sinks import Batch, NeedsActivation, Sink, SinkContext, WriteResult
+from zimun_sync.sinks import (
+    Batch,
+    NeedsActivation,
+    Sink,
+    SinkContext,
+    StoredChange,
+    WriteResult,
+)
 from zimun_sync.store import Delivered, Lease, ParkKind, Place, Store
 
+_VERSIONS = APPOINTMENT_VERSIONS.name
 #: Changes offered to a sink at once.
 BATCH_ROWS = 20_000
 #: Unexpected failures of the same batch before it is taken apart.
@@ -37,6 +45,14 @@ class Progress(Enum):
     DELIVERED = auto()  #: something was taken; there may be more
     WAITING = auto()  #: the sink is not available; see `wait`
     PARKED = auto()  #: nothing more until someone acts
+
+
+class Taken(Enum):
+    """What a sink took of one stream in a round."""
+
+    NOTHING = auto()  #: there was nothing
+    PARTLY = auto()  #: a batch, and there is more
+    ALL = auto()  #: everything that there was
 
 
 @dataclass(slots=True)
@@ -177,33 +193,54 @@ class Delivery:
 
     def _deliver_round(self, *, more: bool) -> bool:
         self.behind = delivered = False
+        heads = self.store.feed.heads()
         for source, streams in self.sources.items():
-            for name in streams:
-                if not self.is_parked():
-                    delivered |= self._deliver_one(source, self.streams[name], more=more)
+            delivered |= self._deliver_source(source, streams, heads.get(source, 0), more=more)
         if not delivered and not self._is_open and self.store.deliveries.left_open(self.name):
             self._open()  # a crash came between its last write and its close
         return delivered
 
-    def _deliver_one(self, source: str, stream: Stream, *, more: bool) -> bool:
+    def _deliver_source(
+        self, source: str, streams: Sequence[str], head: int, *, more: bool
+    ) -> bool:
+        """Deliver a batch of each stream, of what was stored when the round began.
+
+        Readers may see a version's past before what followed it, never the other way round:
+        appointments wait for their versions.
+        """
+        taken: dict[str, Taken] = {}
+        for name in streams:
+            waiting = name == APPOINTMENTS.name and taken.get(_VERSIONS) is Taken.PARTLY
+            if not waiting and not self.is_parked():
+                taken[name] = self._deliver_one(source, self.streams[name], head, more=more)
+        return any(each is not Taken.NOTHING for each in taken.values())
+
+    def _deliver_one(self, source: str, stream: Stream, head: int, *, more: bool) -> Taken:
         place = Place(self.name, source, stream.name)
         fingerprint = fingerprint_of(stream, version_of(self.sink))
         offset = self.store.deliveries.offset(place, fingerprint)
         if stream.name in DERIVED and isinstance(self.sink, NeedsActivation):
             self._pass_over(place, fingerprint, offset)
-            return False
+            return Taken.NOTHING
         most = rows_at_once(self.sink, BATCH_ROWS)
-        stored = self.store.feed.changes(source, stream.name, offset, most)
+        stored = self.store.feed.changes(source, stream.name, offset, most, upto=head)
         again = [] if stored else retried(self.store, place, offset)[:most]
         if not stored and not again:
-            return False
+            return Taken.NOTHING
         self.store.feed.make_durable(source)
-        full = max(len(stored), len(again)) == most
+        full = max(len(stored), len(again)) >= most or self._has_more(place, stored, head)
         self.behind |= full
         batch = Batch(source, stream, stored or again, more=more or full, asked=not stored)
         result = self._write(batch)
         self._record(place, fingerprint, batch, result, offset)
-        return True
+        return Taken.PARTLY if full else Taken.ALL
+
+    def _has_more(self, place: Place, stored: Sequence[StoredChange], head: int) -> bool:
+        """Whether a batch of versions, which ends between appointments, fell short of the feed."""
+        if place.stream not in DERIVED or not stored:
+            return False
+        last = stored[-1].seq
+        return bool(self.store.feed.changes(place.source, place.stream, last, 1, upto=head))
 
     def _pass_over(self, place: Place, fingerprint: str, offset: int) -> None:
         """Leave out a past that a remote system has no use for: it must not cost it a call."""

@@ -142,7 +142,9 @@ class Horizon:
                     page, [*refused, *self._items(stream, ask, page)], page_token, following
                 )
             refused.append(refused_item(stream, self._asked(ask.offers[0], self._now()), str(page)))
-            if page_token is None and (is_last or len(refused) == _PATIENCE):
+            services = {each.offers[0].service_id for each in asks[: number + 1]}
+            hopeless = len(refused) >= _PATIENCE and len(services) > _TRIES
+            if page_token is None and (is_last or hopeless):
                 raise page  # not one was answered
         now = self._now()
         return _with(Page([], None, None, now, now, 0), refused, page_token, None)

@@ -9,7 +9,7 @@ from typing import Final
 import pyarrow as pa
 
 from zimun_sync.errors import ZimunSyncError
-from zimun_sync.model import STREAMS, ColumnType, Stream, delivered
+from zimun_sync.model import STREAMS, ColumnType, Stream
 from zimun_sync.querying.answers import Rows
 from zimun_sync.querying.files import appearing
 from zimun_sync.querying.formats import write
@@ -64,7 +64,7 @@ def export(
     """
     _make(folder)
     for name, stream in columns.items():
-        those = [source for source, streams in sources.items() if name in delivered(streams)]
+        those = [source for source, streams in sources.items() if name in streams]
         if not those:
             continue
         path = folder / f"{name}.{kind}"

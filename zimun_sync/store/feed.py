@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from zimun_sync.model import APPOINTMENT_VERSIONS
+from zimun_sync.model import APPOINTMENT_VERSIONS, PULLED
 from zimun_sync.normalize import unpack_row
 from zimun_sync.sinks import StoredChange
 from zimun_sync.store.database import Database
@@ -24,7 +24,14 @@ _COLUMNS = (
     records.c.row_hash,
     records.c.run_id,
     records.c.observed_at,
+    records.c.since,
 )
+_LAST = 2**63 - 1
+#: Where a row holds the source's own time of it.
+_UPDATED_AT = {
+    name: [column.name for column in stream.content].index("updated_at")
+    for name, stream in PULLED.items()
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,33 +80,39 @@ class Feed:
                     .values(synced_barrier=sources.c.seq)
                 )
 
-    def changes(self, source: str, stream: str, after: int, limit: int) -> list[StoredChange]:
-        """Up to `limit` changes with a sequence above `after`, in order.
+    def changes(
+        self, source: str, stream: str, after: int, limit: int, upto: int = _LAST
+    ) -> list[StoredChange]:
+        """Up to `limit` changes with a sequence above `after`, and up to `upto`, in order.
 
         Versions of one appointment come together, even where they are more than `limit`.
         """
         if stream == _VERSIONS:
-            return self._versions.changes(source, after, limit)
+            return self._versions.changes(source, after, limit, upto)
         with self._database.read() as connection:
             query = (
                 sa.select(*_COLUMNS)
-                .where(self._of(connection, source, stream), records.c.seq > after)
+                .where(
+                    self._of(connection, source, stream),
+                    records.c.seq > after,
+                    records.c.seq <= upto,
+                )
                 .order_by(records.c.seq)
                 .limit(limit)
             )
-            return [_change(row) for row in connection.execute(query).all()]
+            return [_change(stream, row) for row in connection.execute(query).all()]
 
     def present(self, source: str, stream: str, keys: Collection[str]) -> list[StoredChange]:
         """The current state of these records, in sequence order."""
         if stream == _VERSIONS:
             return self._versions.present(source, keys)
-        return [_change(row) for row in self._rows(source, stream, keys)]
+        return [_change(stream, row) for row in self._rows(source, stream, keys)]
 
     def last_known(self, source: str, stream: str, keys: Collection[str]) -> list[StoredChange]:
         """As `present`, but with the last content of records that are deleted."""
         if stream == _VERSIONS:
             return self._versions.present(source, keys)
-        return [_last_content(row) for row in self._rows(source, stream, keys)]
+        return [_last_content(stream, row) for row in self._rows(source, stream, keys)]
 
     def raws(self, source: str, stream: str, keys: Collection[str]) -> dict[str, bytes]:
         """These records as the source gave them last; empty for those that are deleted."""
@@ -165,12 +178,15 @@ class Feed:
         return records.c.listing == self._listings.number(connection, source, stream)
 
 
-def _change(row: Any) -> StoredChange:
+def _change(stream: str, row: Any) -> StoredChange:
     if row.deleted:
         return StoredChange(row.seq, row.key, None, "", row.run_id, row.observed_at)
-    return _last_content(row)
+    return _last_content(stream, row)
 
 
-def _last_content(row: Any) -> StoredChange:
-    seq, key, _, packed, row_hash, run_id, observed_at = row
-    return StoredChange(seq, key, unpack_row(packed), row_hash.hex(), run_id, observed_at)
+def _last_content(stream: str, row: Any) -> StoredChange:
+    seq, key, _, packed, row_hash, run_id, observed_at, since = row
+    content = unpack_row(packed)
+    # Without a time of the source's own, the first one known must not move with new rules.
+    known_at = since if content[_UPDATED_AT[stream]] is None else observed_at
+    return StoredChange(seq, key, content, row_hash.hex(), run_id, known_at)

@@ -69,7 +69,7 @@ class Fields:
             with self._database.write(durable=False) as connection:
                 known = _known(connection, source, stream)
                 found = self._remember(connection, (source, stream), known, new)
-        self._told |= {(source, stream, each) for each in new}
+        self._told |= {(source, stream, each) for each in new if each.field in known}
         return found
 
     def all(self) -> list[KnownField]:
@@ -130,8 +130,9 @@ def _field(row: sa.Row[Any]) -> KnownField:
 
 
 def _teaches(known: dict[str, KnownField], noticed: Iterable[Noticed]) -> bool:
+    room = len(known) < MOST_FIELDS
     return any(
-        each.field not in known or each.json_type not in known[each.field].json_types
+        each.json_type not in known[each.field].json_types if each.field in known else room
         for each in noticed
     )
 

@@ -35,11 +35,11 @@ class History:
         """Keep the versions that are about to be replaced; `follow` gives them their sequence."""
         if not keys:
             return
-        old = sa.select(*(records.c[name] for name in _KEPT), sa.literal(now)).where(
+        old = sa.select(*(records.c[name] for name in _KEPT), sa.literal(now), sa.false()).where(
             records.c.listing == listing,
             self._database.among(records.c.key, self._database.list_of(keys)),
         )
-        keep = self._database.upsert(history).from_select([*_KEPT, "superseded_at"], old)
+        keep = self._database.upsert(history).from_select([*_KEPT, "superseded_at", "pruned"], old)
         connection.execute(keep.on_conflict_do_nothing())
 
     def follow(self, connection: Connection, listing: int, keys: Sequence[str]) -> None:
@@ -107,6 +107,9 @@ class History:
         late: dict[str, Any],
     ) -> None:
         chosen = {name: table.c[name] for name in _KEPT} | {"version": table.c.since}
-        before = sa.select(*chosen.values(), sa.literal(late["superseded_at"])).where(*around)
-        copy = self._database.upsert(history).from_select([*chosen, "superseded_at"], before)
+        since = sa.literal(late["superseded_at"])
+        before = sa.select(*chosen.values(), since, sa.false()).where(*around)
+        copy = self._database.upsert(history).from_select(
+            [*chosen, "superseded_at", "pruned"], before
+        )
         connection.execute(copy.on_conflict_do_nothing())

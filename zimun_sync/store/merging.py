@@ -93,6 +93,12 @@ class Merger:
             index_elements=["listing", "key"],
             set_={name: insert.excluded[name] for name in _NAMES[2:]},
         )
+        # What was learnt, and when, stays: nothing new was.
+        kept = ("run_id", "observed_at")
+        self._refresh = insert.values(dict.fromkeys(_NAMES)).on_conflict_do_update(
+            index_elements=["listing", "key"],
+            set_={name: insert.excluded[name] for name in _NAMES[2:] if name not in kept},
+        )
         columns = [records.c.key, *(records.c[name] for name in Standing._fields)]
         self._find = sa.select(*columns).where(
             records.c.listing == sa.bindparam("listing"),
@@ -156,8 +162,9 @@ class Merger:
         at = _Stamp(listing, origin.run_id, now)
         new = [_record_row(at, arrival, seq) for seq, arrival in enumerate(changed, start=first)]
         refreshed = [_record_row(at, arrival, seq) for arrival, seq in sorted_.refreshed]
-        known = sorted_.superseded or refreshed
-        self._database.insert_many(connection, self._put if known else self._add, new + refreshed)
+        put = self._put if sorted_.superseded else self._add
+        self._database.insert_many(connection, put, new)
+        self._database.insert_many(connection, self._refresh, refreshed)
         self._history.follow(connection, listing, sorted_.superseded)
         self._keep_late(connection, origin, at, sorted_.late)
         sorted_.seqs += range(first, first + len(changed))
@@ -328,5 +335,6 @@ def _history_row(at: _Stamp, arrival: Arrival, seq: int) -> tuple[Any, ...]:
         at.now,
         record.raw,
         overruled,
+        False,
         seq,
     )

@@ -33,6 +33,9 @@ _ONGOING: Final = (RunStatus.RUNNING, RunStatus.NEEDS_ATTENTION)
 #: still listed is known to have been given up.
 _SETTLED: Final = ("closed",)
 
+#: What orders the versions of a record.
+_ORDER: Final = ("since", "version", "correction", "hash")
+
 Condition = sa.ColumnElement[bool]
 
 
@@ -92,7 +95,7 @@ class Retention:
         return Cleaned(
             inbox=remove(inbox, self._settled(keep.inbox_days)),
             runs=remove(runs, self._finished(keep.runs_days), *_not_needed()),
-            history=remove(history, self._before(history.c.superseded_at, keep.history_days)),
+            history=self._prune(keep.history_days, stopping),
             quarantine=remove(quarantine, self._closed(keep.quarantine_days)),
             requests=remove(requests, self._before(requests.c.finished_at, CALLS_DAYS)),
             hook_calls=remove(hook_calls, self._before(hook_calls.c.created_at, CALLS_DAYS)),
@@ -108,17 +111,47 @@ class Retention:
         unless: tuple[Condition, ...],
         stopping: Callable[[], bool],
     ) -> int:
-        """Find rows by their key without locking anyone out, then remove just those."""
+        return self._change(sa.delete(table), table, sa.and_(over, *unless), over, stopping)
+
+    def _prune(self, days: int | None, stopping: Callable[[], bool]) -> int:
+        """Remove past versions, but for the last of each record: it tells what the next changed."""
+        if days is None:
+            return 0
+        cutoff = micros(self._clock) - days * _DAY
+        over = history.c.superseded_at < cutoff
+        later = history.alias()
+        last = ~sa.exists().where(
+            later.c.listing == history.c.listing,
+            later.c.key == history.c.key,
+            sa.tuple_(*(later.c[name] for name in _ORDER))
+            > sa.tuple_(*(history.c[name] for name in _ORDER)),
+            later.c.superseded_at < cutoff,
+        )
+        removed = self._change(sa.delete(history), history, sa.and_(over, ~last), over, stopping)
+        mark = sa.update(history).values(pruned=True)
+        unmarked = sa.and_(over, history.c.pruned.is_(False))
+        self._change(mark, history, unmarked, over, stopping)
+        return removed
+
+    def _change(
+        self,
+        statement: sa.Delete | sa.Update,
+        table: sa.Table,
+        which: Condition,
+        over: Condition,
+        stopping: Callable[[], bool],
+    ) -> int:
+        """Find rows by their key without locking anyone out, then change just those."""
         keys = list(table.primary_key.columns)
         these = [key == sa.bindparam(f"is_{key.name}") for key in keys]
-        delete = sa.delete(table).where(*these, over)  # an entry may have been opened meanwhile
-        removed = 0
-        for found in self._found(keys, sa.and_(over, *unless)):
+        change = statement.where(*these, over)  # an entry may have been opened meanwhile
+        changed = 0
+        for found in self._found(keys, which):
             if stopping():
                 break
             with self._database.write(durable=False) as connection:
-                removed += connection.execute(delete, found).rowcount
-        return removed
+                changed += connection.execute(change, found).rowcount
+        return changed
 
     def _found(self, keys: list[sa.Column[Any]], over: Condition) -> Iterator[list[dict[str, Any]]]:
         """Batches of keys in order, each batch beyond the one before."""

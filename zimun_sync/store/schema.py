@@ -105,7 +105,8 @@ records = Table(
 
 #: Versions that are not the present one; `run_id` tells how they came (pull or webhook). All of
 #: a record's share one `seq`, that of the latest change in its past or of what stands after it.
-#: `raw` is null in those from before it was kept.
+#: `raw` is null in those from before it was kept. `pruned`: past its time, and only there to
+#: tell what the version after it changed.
 history = Table(
     "history",
     metadata,
@@ -122,6 +123,7 @@ history = Table(
     Column("superseded_at", BigInteger, nullable=False),
     Column("raw", LargeBinary),
     Column("overruled", BigInteger, nullable=False),
+    Column("pruned", Boolean, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Index("history_superseded", "superseded_at"),
     Index("history_feed", "listing", "seq"),

@@ -33,6 +33,7 @@ class Sighting(NamedTuple):
         row: content values.
         run_id: what brought it.
         observed_at: when the store took it.
+        pruned: whether it is past its time, and only tells what the next one changed.
     """
 
     correction: int
@@ -44,6 +45,7 @@ class Sighting(NamedTuple):
     row: Row
     run_id: str
     observed_at: int
+    pruned: bool = False
 
     @property
     def start(self) -> int:
@@ -73,7 +75,7 @@ class Timeline(NamedTuple):
     """What is known of one record's past and present.
 
     Args:
-        versions: in order, without gaps.
+        versions: in order, without gaps; those past their time are left out.
         merged: ids of versions that turned out to be the continuation of the one before.
     """
 
@@ -93,18 +95,26 @@ def timeline(key: str, past: Sequence[Sighting], present: Sighting) -> Timeline:
     leading = [seen[0]]
     continued: list[Sighting] = []
     for each in seen[1:]:
-        (continued if _continues(leading[-1], each) else leading).append(each)
+        if _continues(leading[-1], each):
+            continued.append(each)
+            # What goes on within its time is told, from where it began.
+            leading[-1] = leading[-1]._replace(pruned=leading[-1].pruned and each.pruned)
+        else:
+            leading.append(each)
     starts = _starts(leading)
     ids = _ids(key, starts)
     ends: list[int | None] = [*starts[1:], None]
     changes = [None, *(_changed(*both) for both in pairwise(leading))]
     versions = map(Version, ids, starts, ends, changes, leading)
     merged = set(_possible(key, seen, continued)) - set(ids)
-    return Timeline(tuple(versions), tuple(sorted(merged)))
+    kept = tuple(version for version in versions if not version.seen.pruned)
+    return Timeline(kept, tuple(sorted(merged)))
 
 
-def _order(sighting: Sighting) -> tuple[int, int, bool, bytes, int]:
-    return sighting.start, sighting.correction, sighting.deleted, sighting.hash, sighting.version
+def _order(sighting: Sighting) -> tuple[Any, ...]:
+    seen = sighting
+    place = (seen.start, seen.correction, seen.deleted, seen.hash, seen.version)
+    return (*place, seen.since, seen.overruled, seen.observed_at)
 
 
 def _continues(before: Sighting, after: Sighting) -> bool:

@@ -40,14 +40,14 @@ class VersionFeed:
         self._database = database
         self._listings = listings
 
-    def changes(self, source: str, after: int, limit: int) -> list[StoredChange]:
-        """Versions of appointments whose past changed after a sequence, in order.
+    def changes(self, source: str, after: int, limit: int, upto: int) -> list[StoredChange]:
+        """Versions of appointments whose past changed after a sequence, up to another, in order.
 
         At most `limit`, unless the next appointment alone has more.
         """
         found: list[StoredChange] = []
         with self._database.read() as connection:
-            for keys in _chunks(self._keys(connection, source, after, limit)):
+            for keys in _chunks(self._keys(connection, source, after, limit, upto)):
                 for group in self._grouped(connection, source, keys):
                     if found and len(found) + len(group) > limit:
                         return found
@@ -66,13 +66,24 @@ class VersionFeed:
         return sorted(changes, key=lambda change: change.seq)
 
     def every(self, source: str) -> Iterator[StoredChange]:
-        """Every version there is, appointment after appointment."""
+        """Every version there is, appointment after appointment in the order of their keys."""
+        after: str | None = None
         with self._database.read() as connection:
-            query = sa.select(history.c.key).distinct().where(self._of(connection, source))
-            keys = connection.execute(query.order_by(history.c.key)).scalars().all()
-            for some in _chunks(keys):
-                for group in self._grouped(connection, source, some):
+            while keys := self._next_keys(connection, source, after):
+                for group in self._grouped(connection, source, keys):
                     yield from (change for change in group if change.row is not None)
+                after = keys[-1]
+
+    def _next_keys(self, connection: Connection, source: str, after: str | None) -> Sequence[str]:
+        beyond = sa.true() if after is None else history.c.key > after
+        query = (
+            sa.select(history.c.key)
+            .where(self._of(connection, source), beyond)
+            .distinct()
+            .order_by(history.c.key)
+            .limit(_AT_ONCE)
+        )
+        return connection.execute(query).scalars().all()
 
     def lag(self, source: str, after: int, upto: int | None = None) -> tuple[int, int | None]:
         """Appointments whose past changed after a sequence, and when the first of them did."""
@@ -80,8 +91,10 @@ class VersionFeed:
             which = [self._of(connection, source), history.c.seq > after]
             if upto is not None:
                 which.append(history.c.seq <= upto)
-            count = sa.func.count(sa.distinct(history.c.key))
-            query = sa.select(count, sa.func.min(history.c.superseded_at)).where(*which)
+            # One sequence is one appointment, and its latest past is what is new about it.
+            learnt = sa.select(sa.func.max(history.c.superseded_at).label("at")).where(*which)
+            each = learnt.group_by(history.c.seq).subquery()
+            query = sa.select(sa.func.count(), sa.func.min(each.c.at)).select_from(each)
             appointments, oldest = connection.execute(query).one()
         return appointments, oldest
 
@@ -95,12 +108,14 @@ class VersionFeed:
     def _of(self, connection: Connection, source: str) -> sa.ColumnElement[bool]:
         return history.c.listing == self._listings.number(connection, source, APPOINTMENTS.name)
 
-    def _keys(self, connection: Connection, source: str, after: int, limit: int) -> Sequence[str]:
-        """Appointments whose past changed after a sequence, in order, each once."""
+    def _keys(
+        self, connection: Connection, source: str, after: int, limit: int, upto: int
+    ) -> Sequence[str]:
+        """Appointments whose past changed between two sequences, in order, each once."""
         query = (
-            sa.select(history.c.key)
-            .where(self._of(connection, source), history.c.seq > after)
-            .group_by(history.c.seq, history.c.key)
+            sa.select(sa.func.max(history.c.key))
+            .where(self._of(connection, source), history.c.seq > after, history.c.seq <= upto)
+            .group_by(history.c.seq)
             .order_by(history.c.seq)
             .limit(limit)
         )
@@ -121,7 +136,8 @@ class VersionFeed:
     def _rows(
         self, connection: Connection, source: str, table: sa.Table, keys: Sequence[str]
     ) -> Sequence[Any]:
-        query = sa.select(*(table.c[name] for name in _NAMES)).where(
+        columns = [table.c[name] if name in table.c else sa.false().label(name) for name in _NAMES]
+        query = sa.select(*columns).where(
             table.c.listing == self._listings.number(connection, source, APPOINTMENTS.name),
             self._database.among(table.c.key, self._database.list_of(keys)),
         )
@@ -160,6 +176,7 @@ def _sighting(row: Any) -> Sighting:
         unpack_row(row.row),
         row.run_id,
         row.observed_at,
+        bool(row.pruned),
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from zimun_connectors.common.access import PublishSettings
-from zimun_connectors.duckdb import files, sql
+from zimun_connectors.duckdb import files, sql, view_sql
 from zimun_connectors.duckdb.files import Layout
 from zimun_connectors.duckdb.state import State
 from zimun_sync.freshness import ABOUT, COLUMNS, TABLE, Freshness
@@ -47,8 +47,8 @@ def view(database: str, file: Path) -> list[str]:
     """
     relation = f"{database}.{TABLE}"
     return [
-        sql.shadow(TABLE, COLUMNS),
-        sql.create_whole_view(relation, COLUMNS, file, TABLE),
+        view_sql.shadow(TABLE, COLUMNS),
+        view_sql.create_whole_view(relation, COLUMNS, file, TABLE),
         f"COMMENT ON VIEW {relation} IS {sql.literal(ABOUT)}",
         *(sql.column_comment(relation, column) for column in COLUMNS),
     ]

@@ -68,9 +68,9 @@ class Publisher:
         wanted = {stream.name: stream for stream in streams}
         if wanted.items() <= self._streams.items():
             return
-        changed = self._state.ensure(wanted.values())
+        self._state.ensure(wanted.values())
         self._streams |= wanted
-        self._mend(schema_changed=changed)
+        self._mend()
         publish_views(
             self._ledger,
             self._layout,
@@ -79,11 +79,12 @@ class Publisher:
             model=self._with_model,
         )
 
-    def _mend(self, *, schema_changed: bool) -> None:
+    def _mend(self) -> None:
         """Publish whatever a crash, a new release or a helping hand left behind or undone."""
         newest, recorded = self._ledger.newest_snapshot()
         snapshot = files.fingerprint(self._layout.snapshot)
-        intact = snapshot is not None and snapshot == recorded and not schema_changed
+        schema_changed = recorded is None
+        intact = snapshot is not None and snapshot == recorded
         if snapshot is None or not self._layout.delta.exists() or self._delta is None:
             intact = False
             self._write_delta(self._state.stamp)

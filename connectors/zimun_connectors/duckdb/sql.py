@@ -1,10 +1,9 @@
 """The SQL of the DuckDB sink, built from a stream's columns.
 
-Every name comes from a `Stream` and is quoted; values are bound as parameters, except in
-views, which cannot have parameters and quote them as literals.
+Every name comes from a `Stream` and is quoted; values are bound as parameters.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from zimun_sync.marts import Meaning
@@ -12,10 +11,6 @@ from zimun_sync.model import Column, ColumnType, Stream
 
 #: DuckDB 1.4 and later read this; the default of 2.0 can be read by 2.0 only.
 DATA_STORAGE = "v1.4.0"
-
-#: Older storage drops the word MATERIALIZED from a stored view. Views need 1.5 in any case.
-VIEW_STORAGE = "v1.5.0"
-
 #: Rows that are read back at a time.
 _READ_BACK_ROWS = 50_000
 
@@ -58,19 +53,20 @@ def literal(text: str | Path) -> str:
     return "'" + str(text).replace("'", "''") + "'"
 
 
-def _definition(column: Column) -> str:
+def definition(column: Column) -> str:
+    """The column as `CREATE TABLE` takes it."""
     return f"{identifier(column.name)} {COLUMN_TYPES[column.type]}"
 
 
 def create_table(stream: Stream) -> str:
     """The stream's table in the private database: its columns, then `_hash` and `_stamp`."""
-    columns = ", ".join(_definition(column) for column in stream.columns)
+    columns = ", ".join(definition(column) for column in stream.columns)
     return f"CREATE TABLE {identifier(stream.name)} ({columns}, _hash UUID, _stamp BIGINT)"
 
 
 def add_column(stream: Stream, column: Column) -> str:
     """A column that a later release brought, or the configuration."""
-    return f"ALTER TABLE {identifier(stream.name)} ADD COLUMN {_definition(column)}"
+    return f"ALTER TABLE {identifier(stream.name)} ADD COLUMN {definition(column)}"
 
 
 def drop_column(stream: Stream, column: Column) -> str:
@@ -210,57 +206,3 @@ DESCRIBE_DELTA = """
     CREATE OR REPLACE TABLE delta._delta AS
     SELECT ?::BIGINT AS base, ?::BIGINT AS stamp, ?::BIGINT AS changes
 """
-
-
-#: Where stand-ins for the published tables are, while the views are created.
-_SHADOWS = "memory.shadows"
-
-#: DuckDB binds a view when it is created, but the paths in it are the readers', which need not
-#: exist here. Views store the text they were given, so readers get the real function.
-SHADOW_READER = f"""
-    CREATE SCHEMA {_SHADOWS};
-    CREATE TEMP MACRO read_duckdb(file, table_name := '') AS TABLE
-    FROM query_table('{_SHADOWS}."' || table_name || '"')
-"""
-
-
-def shadow(table: str, columns: Iterable[Column]) -> str:
-    """An empty table for the shadow reader, with the columns that a published one has."""
-    definitions = ", ".join(_definition(column) for column in columns)
-    return f"CREATE TABLE {_SHADOWS}.{identifier(table)} ({definitions}, _deleted BOOLEAN)"
-
-
-def create_view(relation: str, stream: Stream, snapshot: Path, delta: Path) -> str:
-    """The stream's view: the snapshot's rows the delta does not know, and the delta's rows.
-
-    The snapshot comes first because DuckDB opens the files in this order, which the publisher
-    relies on; the delta is named once and materialized, because each mention may open another
-    file. docs/adr/0002-duckdb-publish.md tells why that is enough.
-    """
-    columns = [identifier(column.name) for column in stream.columns]
-    key, table = identifier(stream.key), literal(stream.name)
-    return f"""
-        CREATE VIEW {relation} AS
-        WITH delta AS MATERIALIZED (
-            SELECT * FROM read_duckdb({literal(delta)}, table_name := {table}))
-        SELECT {", ".join(f"s.{column}" for column in columns)}
-        FROM read_duckdb({literal(snapshot)}, table_name := {table}) AS s
-        WHERE NOT EXISTS (
-            SELECT 1 FROM delta AS d WHERE d._source = s._source AND d.{key} = s.{key})
-        UNION ALL
-        SELECT {", ".join(columns)} FROM delta WHERE NOT _deleted
-    """
-
-
-def create_whole_view(relation: str, columns: Iterable[Column], file: Path, table: str) -> str:
-    """The view of a table that is published whole, in a file of its own."""
-    names = ", ".join(identifier(column.name) for column in columns)
-    return f"""
-        CREATE VIEW {relation} AS
-        SELECT {names} FROM read_duckdb({literal(file)}, table_name := {literal(table)})
-    """
-
-
-def view_comment(relation: str, text: str) -> str:
-    """The comment on a view, whose quoted name is given."""
-    return f"COMMENT ON VIEW {relation} IS {literal(text)}"

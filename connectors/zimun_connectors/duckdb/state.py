@@ -148,6 +148,8 @@ class State:
                     changed = True
                 else:
                     changed = self._add_columns(stream) or changed
+            if changed:  # until a snapshot has them, also after a crash
+                self.rows("UPDATE _snapshot SET file = NULL")
         return changed
 
     def _create(self, stream: Stream) -> None:

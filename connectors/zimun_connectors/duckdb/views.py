@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from zimun_connectors.common.access import PublishSettings
-from zimun_connectors.duckdb import files, freshness, sql
+from zimun_connectors.duckdb import files, freshness, sql, view_sql
 from zimun_connectors.duckdb.files import Layout
 from zimun_connectors.duckdb.ledger import Ledger
 from zimun_sync.errors import SinkBroken
@@ -58,14 +58,14 @@ def _script(layout: Layout, streams: Iterable[Stream]) -> list[str]:
         f"CREATE VIEW {_VIEWS}.{_MARKER}.about AS SELECT 'zimun-sync' AS written_by",
         f"COMMENT ON VIEW {_VIEWS}.{_MARKER}.about IS 'Tells this file from any other.'",
         f"COMMENT ON COLUMN {_VIEWS}.{_MARKER}.about.written_by IS 'Which program made it.'",
-        sql.SHADOW_READER,
+        view_sql.SHADOW_READER,
     ]
     for stream in sorted(streams, key=lambda stream: stream.name):
         relation = _relation(stream.name)
         script += [
-            sql.shadow(stream.name, stream.columns),
-            sql.create_view(relation, stream, snapshot, delta),
-            sql.view_comment(relation, stream_comment(stream)),
+            view_sql.shadow(stream.name, stream.columns),
+            view_sql.create_view(relation, stream, snapshot, delta),
+            view_sql.view_comment(relation, stream_comment(stream)),
             *(sql.column_comment(relation, column) for column in stream.columns),
         ]
     return script + freshness.view(_VIEWS, layout.reader_data / layout.freshness.name)
@@ -79,7 +79,7 @@ def _model() -> list[str]:
         query = render(model.name, "duckdb", sql.identifier)
         script += [
             f"CREATE VIEW {relation} AS {query}",
-            sql.view_comment(relation, model.relation.comment),
+            view_sql.view_comment(relation, model.relation.comment),
             *(sql.column_comment(relation, column) for column in model.relation.columns),
         ]
     return [*script, "USE memory"]
@@ -91,7 +91,7 @@ def _relation(name: str) -> str:
 
 @contextmanager
 def _database(
-    path: Path, options: str = f"STORAGE_VERSION '{sql.VIEW_STORAGE}'"
+    path: Path, options: str = f"STORAGE_VERSION '{view_sql.VIEW_STORAGE}'"
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with that file attached as `views`, in a DuckDB of its own."""
     with duckdb.connect(config={"threads": 1}) as connection:

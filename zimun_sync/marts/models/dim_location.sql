@@ -1,7 +1,7 @@
 select
     places._source,
     places.location_id,
-    places.organization_id,
+    coalesce(places.organization_id, houses.organization_id) as organization_id,
     places.name,
     houses.name as organization_name,
     coalesce(places.timezone, houses.timezone) as timezone,
@@ -16,4 +16,4 @@ select
 from {{ source('zimun', 'locations') }} as places
 left join {{ source('zimun', 'organization') }} as houses
     on houses._source = places._source
-    and houses.organization_id = places.organization_id
+    and houses.organization_id = coalesce(places.organization_id, houses.organization_id)

@@ -98,7 +98,7 @@ offered_spans as (
         and coalesce(history.location_id, '') = coalesce(askings.location_id, '')
         and coalesce(history.staff_id, '') = coalesce(askings.staff_id, '')
         and history.valid_from <= askings.seen_at
-        and coalesce(history.valid_to > askings.seen_at, true)
+        and coalesce(history.valid_to > least(askings.seen_at, history.starts_at), true)
 ),
 
 spans as (
