@@ -159,8 +159,8 @@ class Daemon:
                 [program("zimun-sync"), "serve"], cwd=self.folder, stderr=stream
             )
         try:
-            until(lambda: "daemon_started" in log.read_text())
-            until(lambda: self.run("sync", "--json").returncode == 0)
+            until(lambda: "daemon_started" in log.read_text(), "the daemon starts")
+            until(lambda: not self.run("sync", "--json").returncode, "a first pull succeeds")
             lines = [json.loads(line) for line in log.read_text().splitlines() if line[0] == "{"]
             (address,) = (each["address"] for each in lines if each["event"] == "daemon_started")
             registered = self.run("webhooks", "register", address)
@@ -172,12 +172,12 @@ class Daemon:
             process.wait(60)
 
 
-def until(reached: Callable[[], Any]) -> None:
+def until(reached: Callable[[], Any], what: str) -> None:
     """Wait until something is so; ends this process if it never is."""
     deadline = time.monotonic() + 300
     while not reached():
         if time.monotonic() > deadline:
-            sys.exit("the daemon does not come to it")
+            sys.exit(f"never: {what}")
         time.sleep(0.1)
 
 
@@ -211,8 +211,8 @@ def measure(api: dict[str, Any], pace: float, seconds: float) -> dict[str, Any]:
             customers.book_at(pace, seconds)
             over.set()
             puller.join()
-            until(lambda: customers.booked.keys() <= seen.at.keys())
-            until(lambda: not differences(api, daemon.database))
+            until(lambda: customers.booked.keys() <= seen.at.keys(), "each booking is seen")
+            until(lambda: not differences(api, daemon.database), "DuckDB equals the source")
     if len(customers.booked) < int(pace * seconds):
         sys.exit("not enough slots are free: ask for fewer bookings")
     lags = sorted(seen.at[key] - at for key, at in customers.booked.items())

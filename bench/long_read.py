@@ -118,11 +118,13 @@ def reading(database: Path, kind: str) -> Iterator[Reader]:
         found = Reader(kind, process)
         listener = threading.Thread(target=found.listen)
         listener.start()
-        yield found
-        if process.stdin and process.stderr:
-            process.stdin.close()
+        try:
+            yield found
+        finally:
+            if process.stdin:
+                process.stdin.close()
             listener.join()
-            said = process.stderr.read()
+        said = process.stderr.read() if process.stderr else ""
     if process.returncode:
         sys.exit(f"A reader ({kind}) failed:\n{said}")
 
@@ -141,9 +143,11 @@ def publications(database: Path) -> Iterator[set[float]]:
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    yield found
-    over.set()
-    watcher.join()
+    try:
+        yield found
+    finally:
+        over.set()
+        watcher.join()
     found -= {min(found)}  # that one was there before
 
 
@@ -159,9 +163,11 @@ def full_pulls(daemon: Daemon) -> Iterator[list[int]]:
 
     puller = threading.Thread(target=pull)
     puller.start()
-    yield codes
-    over.set()
-    puller.join()
+    try:
+        yield codes
+    finally:
+        over.set()
+        puller.join()
 
 
 def phase(
@@ -172,12 +178,15 @@ def phase(
         probe, *busy = [
             stack.enter_context(reading(daemon.database, kind)) for kind in ("probe", *kinds)
         ]
-        until(lambda: all(each.told for each in busy))
+        until(lambda: all(each.told for each in busy), "every reader has an answer")
         with publications(daemon.database) as published, full_pulls(daemon) as pulls:
             changed = editors.change_at(options.pace, options.seconds)
         lasting = [n for n in changed if editors.again(n) not in changed]
         readers = [probe, *(each for each in busy if each.kind != "slow")]
-        until(lambda: all(each.seen.keys() >= set(lasting) for each in readers))
+        until(
+            lambda: all(each.seen.keys() >= set(lasting) for each in readers),
+            "every change is seen by every reader",
+        )
     answers = [answer for each in busy for answer in each.answers]
     wrong = faults(answers, options.rows) + [
         fault for each in busy for fault in _slowly(each, options.rows)
@@ -225,11 +234,12 @@ def measure(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
     with sandbox(options.rows) as api, tempfile.TemporaryDirectory(prefix="zimun-bench-") as folder:
         daemon = Daemon(Path(folder), api)
         with daemon.serving():
+            until(lambda: not differences(api, daemon.database), "DuckDB equals the source")
             editors = Editors(api, _keys(daemon.database))
             results = {
                 name: phase(daemon, editors, kinds, options) for name, kinds in PHASES.items()
             }
-            until(lambda: not differences(api, daemon.database))
+            until(lambda: not differences(api, daemon.database), "DuckDB equals the source")
     return results
 
 

@@ -286,7 +286,7 @@ def test_more_tells_whether_further_changes_wait(
     monkeypatch.setattr("zimun_sync.pipeline.deliver.BATCH_ROWS", 10)
     _steps(delivery)
     batches = [batch for batch in filled.sink.batches if batch.stream.name == "appointments"]
-    assert [(len(batch), batch.more) for batch in batches] == [(10, True), (10, True), (10, True)]
+    assert [(len(batch), batch.more) for batch in batches] == [(10, True), (10, True), (10, False)]
     assert [event.applied for event in filled.of(BatchDelivered)] == [1, 10, 10, 10]
 
 

@@ -13,13 +13,14 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 
-from tests.store.conftest import SOURCE, STREAM, Feed, Ticking, content, record, start
+from tests.store.conftest import SOURCE, STREAM, Feed, Ticking, content, record, rows, start
 from zimun_sync.errors import StateTooNew, StoreError
 from zimun_sync.ids import IdState, Known
 from zimun_sync.store import ParkKind, Place, Received, Store
 from zimun_sync.store.inspection import look_at
 from zimun_sync.store.restoring import restore
 from zimun_sync.store.revisions import HEAD, migrations
+from zimun_sync.store.schema import history
 
 URL = "sqlite:///state.db"
 CLOCK = Ticking()
@@ -207,3 +208,31 @@ def test_a_migration_that_is_killed_leaves_the_old_schema(old: Path, statement: 
     with Store.open(URL, old.parent, CLOCK) as store:
         assert list(Feed(store).names()) == ["cut"]
     assert schema(old) == HEAD
+
+
+def test_what_a_correction_overruled_is_known_of_older_versions(tmp_path: Path) -> None:
+    """Held at 5, completed at 20; asked by id it was scheduled at 10; cancelled at 30."""
+    path = tmp_path / "state.db"
+    migrate(path, "0003")
+    path.chmod(0o600)
+    past = [(0, 5, "held", 1, 2), (0, 20, "completed", 2, 3), (1, 10, "scheduled", 3, 4)]
+    past.append((1, 7, "late", 5, 5))  # it came when another was corrected already
+    with sqlite3.connect(path) as plain:
+        plain.executescript(f"PRAGMA journal_mode = WAL; {ROWS}")
+        service = record("cut")
+        plain.execute(
+            "INSERT INTO records VALUES (1, ?, 9, 1, 20, 30, 30, 0, ?, ?, ?, ?, 'run', 4)",
+            (service.key, service.hash, b"-", service.row, service.raw),
+        )
+        plain.executemany(
+            "INSERT INTO history VALUES (1, 'cut', ?, ?, ?, ?, 0, ?, 'run', ?, ?)",
+            [
+                (correction, version, name.encode(), version, service.row, seen, left)
+                for correction, version, name, seen, left in past
+            ],
+        )
+    plain.close()
+    with Store.open(URL, tmp_path, CLOCK) as store:
+        found = {row["version"]: (row["overruled"], row["seq"]) for row in rows(store, history)}
+    never = -(2**63)
+    assert found == {5: (never, 9), 7: (never, 9), 10: (20, 9), 20: (never, 9)}

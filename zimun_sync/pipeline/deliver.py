@@ -224,20 +224,24 @@ class Delivery:
             return Taken.NOTHING
         most = rows_at_once(self.sink, BATCH_ROWS)
         stored = self.store.feed.changes(source, stream.name, offset, most, upto=head)
-        again = [] if stored else retried(self.store, place, offset)[:most]
+        again = [] if stored else retried(self.store, place, offset)
         if not stored and not again:
             return Taken.NOTHING
         self.store.feed.make_durable(source)
-        full = max(len(stored), len(again)) >= most or self._has_more(place, stored, head)
+        full = len(again) > most or self._has_more(place, stored, most, head)
         self.behind |= full
-        batch = Batch(source, stream, stored or again, more=more or full, asked=not stored)
+        batch = Batch(source, stream, stored or again[:most], more=more or full, asked=not stored)
         result = self._write(batch)
         self._record(place, fingerprint, batch, result, offset)
         return Taken.PARTLY if full else Taken.ALL
 
-    def _has_more(self, place: Place, stored: Sequence[StoredChange], head: int) -> bool:
-        """Whether a batch of versions, which ends between appointments, fell short of the feed."""
-        if place.stream not in DERIVED or not stored:
+    def _has_more(self, place: Place, stored: Sequence[StoredChange], most: int, head: int) -> bool:
+        """Whether the feed goes on: what a sink puts off for more to come would never come about.
+
+        A full batch may be the last; one of versions, which ends between appointments, may be
+        short and not the last.
+        """
+        if not stored or (len(stored) < most and place.stream not in DERIVED):
             return False
         last = stored[-1].seq
         return bool(self.store.feed.changes(place.source, place.stream, last, 1, upto=head))
