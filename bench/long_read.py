@@ -8,7 +8,7 @@ probe notes when it sees which change. Every answer is checked (`tests/acceptanc
 one that is wrong, an error of a reader, a failed pull, or DuckDB not ending with the source's
 content ends this with 1, and so does a change seen later than `--within`. Usage:
 
-    python bench/long_read.py [--rows 20000] [--pace 50] [--seconds 120] [--within 2]
+    python bench/long_read.py [--rows 20000] [--pace 50] [--seconds 120] [--within 2] [--nice 19]
 """
 
 import argparse
@@ -16,25 +16,22 @@ import json
 import os
 import platform
 import statistics
-import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import duckdb
 from latency import Customers, Daemon, until
+from readers import Reader, full_pulls, publications, reading
 from source import differences, sandbox
 
-from tests.acceptance import reader
-from tests.acceptance.answers import MARK, Answer, faults, longest_pause
+from tests.acceptance.answers import MARK, faults, longest_pause
 
 HERE = Path(__file__).parent
 #: How many appointments are changed, one after the other and then again.
@@ -82,102 +79,13 @@ class Editors(Customers):
         return self.changed
 
 
-@dataclass
-class Reader:
-    """A reader's process, and what it told."""
-
-    kind: str
-    process: subprocess.Popen[str]
-    told: list[dict[str, Any]] = field(default_factory=list)
-
-    def listen(self) -> None:
-        """Take down what it tells."""
-        self.told += map(json.loads, self.process.stdout or ())
-
-    @property
-    def answers(self) -> list[Answer]:
-        """Its rounds of questions."""
-        return [Answer(**each) for each in self.told if "asked_at" in each]
-
-    @property
-    def seen(self) -> dict[int, float]:
-        """Change → when it was seen first."""
-        first: dict[int, float] = {}
-        for each in self.told:
-            for number in each.get("changes", ()):
-                first.setdefault(number, each["at"])
-        return first
-
-
-@contextmanager
-def reading(database: Path, kind: str) -> Iterator[Reader]:
-    """A reader for the length of the block; one that fails ends this process."""
-    command = [sys.executable, reader.__file__, str(database), kind]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
-        found = Reader(kind, process)
-        listener = threading.Thread(target=found.listen)
-        listener.start()
-        try:
-            yield found
-        finally:
-            if process.stdin:
-                process.stdin.close()
-            listener.join()
-        said = process.stderr.read() if process.stderr else ""
-    if process.returncode:
-        sys.exit(f"A reader ({kind}) failed:\n{said}")
-
-
-@contextmanager
-def publications(database: Path) -> Iterator[set[float]]:
-    """When the files that readers open were replaced during the block."""
-    data = database.with_name(f"{database.stem}.data")
-    files = [data / "delta.duckdb", data / "snapshot.duckdb"]
-    found: set[float] = set()
-    over = threading.Event()
-
-    def watch() -> None:
-        while not over.wait(0.005):
-            found.update(file.stat().st_mtime for file in files)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        yield found
-    finally:
-        over.set()
-        watcher.join()
-    found -= {min(found)}  # that one was there before
-
-
-@contextmanager
-def full_pulls(daemon: Daemon) -> Iterator[list[int]]:
-    """One full listing after the other during the block; their exit codes."""
-    codes: list[int] = []
-    over = threading.Event()
-
-    def pull() -> None:
-        while not over.is_set():
-            codes.append(daemon.run("sync", "--full", "--json").returncode)
-
-    puller = threading.Thread(target=pull)
-    puller.start()
-    try:
-        yield codes
-    finally:
-        over.set()
-        puller.join()
-
-
 def phase(
     daemon: Daemon, editors: Editors, kinds: Sequence[str], options: argparse.Namespace
 ) -> dict[str, Any]:
     """Change appointments beside full pulls while these read; what they saw."""
     with ExitStack() as stack:
-        probe, *busy = [
-            stack.enter_context(reading(daemon.database, kind)) for kind in ("probe", *kinds)
-        ]
+        probe = stack.enter_context(reading(daemon.database, "probe"))
+        busy = [stack.enter_context(reading(daemon.database, kind, options.nice)) for kind in kinds]
         until(lambda: all(each.told for each in busy), "every reader has an answer")
         with publications(daemon.database) as published, full_pulls(daemon) as pulls:
             changed = editors.change_at(options.pace, options.seconds)
@@ -275,6 +183,13 @@ def main() -> None:
     parser.add_argument("--pace", type=float, default=50.0, help="changes a second")
     parser.add_argument("--seconds", type=float, default=120.0, help="of each phase")
     parser.add_argument("--within", type=float, default=2.0, help="the longest lag, seconds")
+    parser.add_argument(
+        "--nice",
+        type=int,
+        default=0,
+        help="of all readers but the probe: with 19 they take only what processor time is left, as "
+        "if they had a machine of their own",
+    )
     parser.add_argument("--out", type=Path, default=HERE / "out" / "long_read.json")
     options = parser.parse_args()
     results = measure(options)
