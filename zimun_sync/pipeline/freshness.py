@@ -60,7 +60,9 @@ class FreshnessShow:
         self._due.clear()  # before anything is read: a pull that ends meanwhile counts again
         try:
             rows = freshness_of(self.store, self.sources)
-            if rows and isinstance(self.sink, ShowsFreshness):
+            # A first pull that fails, as with a wrong secret, leaves nothing half-made behind.
+            succeeded = any(row.last_pull_at is not None for row in rows)
+            if succeeded and isinstance(self.sink, ShowsFreshness):
                 opened()
                 _show(self.sink, rows)
         except BaseException:
