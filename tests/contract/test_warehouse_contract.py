@@ -5,6 +5,7 @@ Each is read by its own client, not through dlt.
 
 import importlib
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from hashlib import blake2b
 from pathlib import Path
@@ -53,7 +54,7 @@ def _content(stream: Stream, rows: Iterable[tuple[Any, ...]]) -> Content:
     return found
 
 
-class _Harness:
+class _Harness(ABC):
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
@@ -68,11 +69,13 @@ class _Harness:
         settings = WarehouseSettings.model_validate(usual | place)
         return connector.build(settings, self._folder)
 
+    @abstractmethod
     def _place(self) -> dict[str, Any]:
-        raise NotImplementedError
+        """Settings of a destination that works."""
 
+    @abstractmethod
     def _bad_place(self) -> dict[str, Any]:
-        raise NotImplementedError
+        """Settings of one that cannot be used."""
 
 
 class DuckdbHarness(_Harness):

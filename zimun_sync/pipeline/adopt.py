@@ -10,6 +10,7 @@ from typing import Self
 from zimun_sync.errors import ConfigError
 from zimun_sync.model import DERIVED, STREAMS, Stream, delivered
 from zimun_sync.pipeline.contact import sink_context, sink_lease
+from zimun_sync.pipeline.deliver import BATCH_ROWS
 from zimun_sync.pipeline.keeper import LeaseKeeper
 from zimun_sync.pipeline.offering import hashes_of
 from zimun_sync.sinks import Adopts, Batch, ReadsBack, Sink, SinkContext, StoredChange
@@ -69,16 +70,6 @@ class Adoption:
     ) -> None:
         self._stack.close()
 
-    def _drop_unknown(self, source: str, stream: Stream) -> None:
-        if not isinstance(self._sink, ReadsBack):
-            return
-        known = {key for key, _ in hashes_of(self._store, source, stream)}
-        unknown = [key for key, _ in self._sink.read_back(source, stream) if key not in known]
-        now, head = self._store.now(), self._store.feed.heads().get(source, 0)
-        gone = [StoredChange(head, key, None, "", "adopt", now) for key in unknown]
-        for start in range(0, len(gone), 20_000):
-            self._sink.write(Batch(source, stream, gone[start : start + 20_000]))
-
     def _context(self) -> SinkContext:
         return sink_context(
             self._store, self._name, adopting=True, lease=self._lease, streams=self._streams
@@ -113,6 +104,18 @@ class Adoption:
         self._store.activations.doubt_sent(self._name)
         self._store.deliveries.rewind(self._name)
         self._store.deliveries.unpark(self._name)
+
+    def _drop_unknown(self, source: str, stream: Stream) -> None:
+        """Delete what the sink holds of a stream and the store does not know."""
+        if not isinstance(self._sink, ReadsBack):
+            return
+        known = {key for key, _ in hashes_of(self._store, source, stream)}
+        held = (key for key, _ in self._sink.read_back(source, stream))
+        unknown = [key for key in held if key not in known]
+        now, head = self._store.now(), self._store.feed.heads().get(source, 0)
+        gone = [StoredChange(head, key, None, "", "adopt", now) for key in unknown]
+        for start in range(0, len(gone), BATCH_ROWS):
+            self._sink.write(Batch(source, stream, gone[start : start + BATCH_ROWS]))
 
 
 def _compare(

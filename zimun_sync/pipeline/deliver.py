@@ -230,10 +230,21 @@ class Delivery:
         self.store.feed.make_durable(source)
         full = len(again) > most or self._has_more(place, stored, most, head)
         self.behind |= full
-        batch = Batch(source, stream, stored or again[:most], more=more or full, asked=not stored)
+        goes_on = more or full or self._comes_with_appointments(place, head)
+        batch = Batch(source, stream, stored or again[:most], more=goes_on, asked=not stored)
         result = self._write(batch)
         self._record(place, fingerprint, batch, result, offset)
         return Taken.PARTLY if full else Taken.ALL
+
+    def _comes_with_appointments(self, place: Place, head: int) -> bool:
+        """Whether these are versions whose appointments come next, to be shown in one step."""
+        if place.stream not in DERIVED:
+            return False
+        stream = self.streams[APPOINTMENTS.name]
+        fingerprint = fingerprint_of(stream, version_of(self.sink))
+        next_place = Place(place.sink, place.source, stream.name)
+        offset = self.store.deliveries.offset(next_place, fingerprint)
+        return bool(self.store.feed.changes(place.source, stream.name, offset, 1, upto=head))
 
     def _has_more(self, place: Place, stored: Sequence[StoredChange], most: int, head: int) -> bool:
         """Whether the feed goes on: what a sink puts off for more to come would never come about.

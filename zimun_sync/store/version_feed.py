@@ -5,15 +5,13 @@ share the sequence of the latest change in it, and are always read together.
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from hashlib import blake2b
 from typing import Any, Final
 
-import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from zimun_sync.model import APPOINTMENTS, Row
-from zimun_sync.normalize import unpack_row
+from zimun_sync.model import APPOINTMENTS
+from zimun_sync.normalize import hash_of, pack_row, unpack_row
 from zimun_sync.sinks import StoredChange
 from zimun_sync.store.database import Database
 from zimun_sync.store.inbox import WEBHOOK
@@ -23,9 +21,7 @@ from zimun_sync.store.timeline import Sighting, key_of, rows_of, timeline
 
 #: Appointments whose versions are looked up in one query.
 _AT_ONCE: Final = 500
-_DIGEST_BYTES: Final = 16
 _NAMES: Final = ("key", "seq", *Sighting._fields)
-_encode = msgspec.msgpack.Encoder().encode
 
 
 class VersionFeed:
@@ -158,7 +154,9 @@ def _changes(key: str, past: Sequence[Any], present: Any) -> list[StoredChange]:
         for each in found.merged
     ]
     return merged + [
-        StoredChange(seq, version_id, row, _digest(row), seen.run_id, seen.observed_at)
+        StoredChange(
+            seq, version_id, row, hash_of(pack_row(row)).hex(), seen.run_id, seen.observed_at
+        )
         for (version_id, row), (*_, seen) in zip(
             rows_of(found, WEBHOOK), found.versions, strict=True
         )
@@ -178,7 +176,3 @@ def _sighting(row: Any) -> Sighting:
         row.observed_at,
         bool(row.pruned),
     )
-
-
-def _digest(row: Row) -> str:
-    return blake2b(_encode(row), digest_size=_DIGEST_BYTES).hexdigest()
