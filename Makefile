@@ -4,6 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
+# Tests start hundreds of processes; compiling the modules for each costs more than the work.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: setup demo test coverage check format bench long-read backfill clean services
 
 setup: $(READY)

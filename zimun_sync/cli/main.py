@@ -75,6 +75,8 @@ def main() -> None:
     """Run the command line; errors of ours become a message, a hint and an exit code."""
     # Arrow's own allocator keeps what was freed, up to 70 MB. Arrow reads this when it is imported.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+    # httpx would import its own command line, with all of click and rich; it can do without.
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
     try:
         app()
     except ZimunSyncError as error:

@@ -5,8 +5,6 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
-
 from zimun_sync.config.tree import Place
 
 PREFIX: Final = "ZIMUN_SYNC_"
@@ -19,38 +17,21 @@ FILE_VARIABLE: Final = "ZIMUN_SYNC_CONFIG"
 _KUBERNETES = re.compile(r"SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_[A-Z]+(_(PROTO|PORT|ADDR))?)?")
 
 
-class _Variables(BaseSettings):
-    """The top level only: text stays text until the settings' own models read it."""
-
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter=DELIMITER)
-
-    state: str | None = None
-    state_file: str | None = None
-    sources: Mapping[str, Any] | None = None
-    sinks: Mapping[str, Any] | None = None
-    sync: Mapping[str, Any] | None = None
-    deletions: Mapping[str, Any] | None = None
-    server: Mapping[str, Any] | None = None
-    schedule: Mapping[str, Any] | None = None
-    hooks: Mapping[str, Any] | None = None
-    alerts: Mapping[str, Any] | None = None
-    retention: Mapping[str, Any] | None = None
-    log: Mapping[str, Any] | None = None
-
-
-class _Source(EnvSettingsSource):
-    """Reads a given environment rather than the process's own."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
-        super().__init__(_Variables)
-
-    def _load_env_vars(self) -> Mapping[str, str | None]:
-        return {name.lower(): value for name, value in self._environ.items()}
-
-    def decode_complex_value(self, field_name: str, field: Any, value: Any) -> Any:
-        del field_name, field
-        return from_json(value)
+#: The settings that variables may give, whole or in part.
+_TOP_LEVEL = (
+    "state",
+    "state_file",
+    "sources",
+    "sinks",
+    "sync",
+    "deletions",
+    "server",
+    "schedule",
+    "hooks",
+    "alerts",
+    "retention",
+    "log",
+)
 
 
 def from_json(text: str) -> Any:
@@ -72,9 +53,7 @@ class Environment:
 
     def __init__(self, environ: Mapping[str, str], file_values: Mapping[str, Any]) -> None:
         self._names = {name.upper(): name for name in environ if _is_setting(name.upper())}
-        self.values: dict[str, Any] = _Source(
-            {name: environ[name] for name in self._names.values()}
-        )()
+        self.values = _values({name: environ[name] for name in self._names.values()})
         for group in ("sources", "sinks", "hooks"):
             known = file_values.get(group)
             if isinstance(self.values.get(group), dict) and isinstance(known, dict):
@@ -94,12 +73,20 @@ class Environment:
 
     def unknown(self) -> list[str]:
         """Variables with our prefix that name no setting."""
-        tops = {PREFIX + name.upper() for name in _Variables.model_fields}
+        tops = {PREFIX + name.upper() for name in _TOP_LEVEL}
         return [self._names[name] for name in self._names if name.split(DELIMITER)[0] not in tops]
 
     def guesses(self) -> list[str]:
         """Names that an unknown variable might have meant."""
-        return [FILE_VARIABLE, *(PREFIX + name.upper() for name in _Variables.model_fields)]
+        return [FILE_VARIABLE, *(PREFIX + name.upper() for name in _TOP_LEVEL)]
+
+
+def _values(variables: Mapping[str, str]) -> dict[str, Any]:
+    if not variables:
+        return {}
+    from zimun_sync.config.env_source import values_of  # takes long to import
+
+    return values_of(variables, _TOP_LEVEL)
 
 
 def spelling(place: Place) -> str:

@@ -10,7 +10,7 @@ from graphlib import TopologicalSorter
 from types import SimpleNamespace
 from typing import Final, Literal
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 from jinja2.runtime import Macro
 
 from zimun_sync.marts.descriptions import FOLDER, Relation, views
@@ -79,11 +79,21 @@ def _noting(names: list[str]) -> Naming:
 
 
 def _rendered(name: str, dialect: Dialect, source: Naming, ref: Naming) -> str:
+    def stream(package: str, name: str) -> str:
+        _refuse_other(package)
+        return source(name)
+
+    return _template(name, dialect).render(source=stream, ref=ref).strip()
+
+
+@cache
+def _template(name: str, dialect: Dialect) -> Template:
     text = (FOLDER / "models" / f"{name}.sql").read_text(encoding="utf-8")
-    return _environment(dialect, source, ref).from_string(text).render().strip()
+    return _environment(dialect).from_string(text)
 
 
-def _environment(dialect: Dialect, source: Naming, ref: Naming) -> Environment:
+@cache
+def _environment(dialect: Dialect) -> Environment:
     """Jinja with the package's macros, of which the dialect's own come first."""
     macros: dict[str, Macro] = {}
 
@@ -91,20 +101,14 @@ def _environment(dialect: Dialect, source: Naming, ref: Naming) -> Environment:
         _refuse_other(package)
         return macros.get(f"{dialect}__{name}") or macros[f"default__{name}"]
 
-    def stream(package: str, name: str) -> str:
-        _refuse_other(package)
-        return source(name)
-
     environment = Environment(undefined=StrictUndefined)  # noqa: S701 - this is SQL
-    adapter = SimpleNamespace(dispatch=dispatch)
-    environment.globals |= {"source": stream, "ref": ref, "adapter": adapter}
+    environment.globals |= {"adapter": SimpleNamespace(dispatch=dispatch)}
     exported = vars(environment.from_string(_macros()).module)
     macros |= {name: macro for name, macro in exported.items() if isinstance(macro, Macro)}
     environment.globals |= macros
     return environment
 
 
-@cache
 def _macros() -> str:
     files = sorted((FOLDER / "macros").glob("*.sql"))
     return "\n".join(file.read_text(encoding="utf-8") for file in files)

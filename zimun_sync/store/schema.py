@@ -16,7 +16,6 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
-    text,
 )
 from sqlalchemy.engine import Dialect
 
@@ -95,12 +94,9 @@ records = Table(
     Column("run_id", String, nullable=False),
     Column("observed_at", BigInteger, nullable=False),
     Index("records_feed", "listing", "seq"),
-    Index(
-        "records_deleted",
-        "listing",
-        postgresql_where=text("deleted"),
-        sqlite_where=text("deleted = 1"),
-    ),
+    # Over deleted records only, as the migration says: told here, each start would import the
+    # PostgreSQL dialect.
+    Index("records_deleted", "listing"),
 )
 
 #: Versions that are not the present one; `run_id` tells how they came (pull or webhook). All of
