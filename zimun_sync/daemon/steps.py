@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from time import monotonic
+from time import monotonic, thread_time
 from typing import Final
 
 from zimun_sync.daemon.hooks import Hooks
@@ -20,7 +20,7 @@ from zimun_sync.store import LEASE_SECONDS
 LOOK_SECONDS: Final = 2.0
 #: How long changes may gather before a sink gets the next batch, seconds.
 GATHER_SECONDS: Final = 0.25
-#: And how long at least, in times of what the last batch took.
+#: And how long at least, in times of the processor time that the last batch took.
 _GATHER_SHARE: Final = 3.0
 _GATHER_MOST: Final = 5.0
 #: As long as a wait may take that nothing is expected to end.
@@ -35,21 +35,27 @@ def deliver(delivery: Delivery) -> Step:
     """Delivering to one sink, as soon as there is anything to deliver."""
 
     def step() -> Pause:
-        began = monotonic()
+        began, worked = monotonic(), thread_time()
         match delivery.step(more=False):
             case Progress.WAITING:
                 return Pause(delivery.wait, wakeable=False)
             case Progress.DELIVERED:
                 if delivery.behind:
                     return AT_ONCE
-                # What a batch costs may grow with the sink: many small ones must not fill a core.
-                gather = max(GATHER_SECONDS, _GATHER_SHARE * (monotonic() - began))
-                gather = min(gather, _GATHER_MOST)
-                return Pause(gather, wakeable=False)
+                return Pause(_gather(monotonic() - began, thread_time() - worked), wakeable=False)
             case _:
                 return Pause(LOOK_SECONDS)
 
     return step
+
+
+def _gather(took: float, worked: float) -> float:
+    """How long changes may gather after a batch, seconds.
+
+    What a batch costs may grow with the sink, and many small ones must not fill a core. Where it
+    only took long, as beside busy readers or in a remote system, half of the time is enough.
+    """
+    return min(max(GATHER_SECONDS, took, _GATHER_SHARE * worked), _GATHER_MOST)
 
 
 def let_go(delivery: Delivery) -> Callable[[], None]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from typing import NamedTuple
 
 from zimun_sync.errors import SinkBroken, SinkError, SinkHeld, SinkUnavailable, StoreError
 from zimun_sync.events import (
@@ -53,6 +54,14 @@ class Taken(Enum):
     NOTHING = auto()  #: there was nothing
     PARTLY = auto()  #: a batch, and there is more
     ALL = auto()  #: everything that there was
+
+
+class _At(NamedTuple):
+    """Where delivery of a stream to the sink stands."""
+
+    place: Place
+    fingerprint: str
+    offset: int
 
 
 @dataclass(slots=True)
@@ -208,19 +217,24 @@ class Delivery:
         Readers may see a version's past before what followed it, never the other way round:
         appointments wait for their versions.
         """
+        version = version_of(self.sink)
+        fingerprints = {name: fingerprint_of(self.streams[name], version) for name in streams}
+        offsets = self.store.deliveries.waiting(self.name, source, fingerprints)
         taken: dict[str, Taken] = {}
-        for name in streams:
-            waiting = name == APPOINTMENTS.name and taken.get(_VERSIONS) is Taken.PARTLY
-            if not waiting and not self.is_parked():
-                taken[name] = self._deliver_one(source, self.streams[name], head, more=more)
+        for name in (each for each in streams if each in offsets):
+            held_back = name == APPOINTMENTS.name and taken.get(_VERSIONS) is Taken.PARTLY
+            if not held_back and not self.is_parked():
+                # Versions are shown in one step with their appointments, which come next.
+                goes_on = more or (name in DERIVED and APPOINTMENTS.name in offsets)
+                at = _At(Place(self.name, source, name), fingerprints[name], offsets[name])
+                taken[name] = self._deliver_one(at, head, more=goes_on)
         return any(each is not Taken.NOTHING for each in taken.values())
 
-    def _deliver_one(self, source: str, stream: Stream, head: int, *, more: bool) -> Taken:
-        place = Place(self.name, source, stream.name)
-        fingerprint = fingerprint_of(stream, version_of(self.sink))
-        offset = self.store.deliveries.offset(place, fingerprint)
+    def _deliver_one(self, at: _At, head: int, *, more: bool) -> Taken:
+        place, _, offset = at
+        source, stream = place.source, self.streams[place.stream]
         if stream.name in DERIVED and isinstance(self.sink, NeedsActivation):
-            self._pass_over(place, fingerprint, offset)
+            self._pass_over(at)
             return Taken.NOTHING
         most = rows_at_once(self.sink, BATCH_ROWS)
         stored = self.store.feed.changes(source, stream.name, offset, most, upto=head)
@@ -230,21 +244,10 @@ class Delivery:
         self.store.feed.make_durable(source)
         full = len(again) > most or self._has_more(place, stored, most, head)
         self.behind |= full
-        goes_on = more or full or self._comes_with_appointments(place, head)
-        batch = Batch(source, stream, stored or again[:most], more=goes_on, asked=not stored)
+        batch = Batch(source, stream, stored or again[:most], more=more or full, asked=not stored)
         result = self._write(batch)
-        self._record(place, fingerprint, batch, result, offset)
+        self._record(at, batch, result)
         return Taken.PARTLY if full else Taken.ALL
-
-    def _comes_with_appointments(self, place: Place, head: int) -> bool:
-        """Whether these are versions whose appointments come next, to be shown in one step."""
-        if place.stream not in DERIVED:
-            return False
-        stream = self.streams[APPOINTMENTS.name]
-        fingerprint = fingerprint_of(stream, version_of(self.sink))
-        next_place = Place(place.sink, place.source, stream.name)
-        offset = self.store.deliveries.offset(next_place, fingerprint)
-        return bool(self.store.feed.changes(place.source, stream.name, offset, 1, upto=head))
 
     def _has_more(self, place: Place, stored: Sequence[StoredChange], most: int, head: int) -> bool:
         """Whether the feed goes on: what a sink puts off for more to come would never come about.
@@ -257,8 +260,9 @@ class Delivery:
         last = stored[-1].seq
         return bool(self.store.feed.changes(place.source, place.stream, last, 1, upto=head))
 
-    def _pass_over(self, place: Place, fingerprint: str, offset: int) -> None:
+    def _pass_over(self, at: _At) -> None:
         """Leave out a past that a remote system has no use for: it must not cost it a call."""
+        place, fingerprint, offset = at
         if self.store.feed.lag(place.source, place.stream, offset).changes:
             head = self.store.feed.heads()[place.source]
             nothing = Delivered(head, [], (), "")
@@ -296,9 +300,8 @@ class Delivery:
             bug = as_bug(error)
             self.emit(ConnectorFailed(self.name, bug.error, bug.where))
 
-    def _record(
-        self, place: Place, fingerprint: str, batch: Batch, result: WriteResult, offset: int
-    ) -> None:
+    def _record(self, at: _At, batch: Batch, result: WriteResult) -> None:
+        place, fingerprint, offset = at
         rejected = {rejection.key for rejection in result.rejected}
         held = [change.key for change in batch.stored if change.key not in rejected]
         seq = max(offset, batch.last_seq)

@@ -21,7 +21,7 @@ from zimun_sync.normalize.events import (
 )
 from zimun_sync.pipeline.announcing import announce_fields
 from zimun_sync.pipeline.listings import EventSource, Listings
-from zimun_sync.pipeline.places import places_of
+from zimun_sync.pipeline.places import in_force, places_of
 from zimun_sync.store import (
     WEBHOOK,
     Origin,
@@ -46,7 +46,7 @@ class _Sorting:
     refused: list[tuple[int, Refused]] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Applying:
     """Merges what waiting events carry; never talks to the API.
 
@@ -59,6 +59,7 @@ class Applying:
     source: EventSource
     store: Store
     emit: Emit
+    _ready: tuple[str, Normalizer] | None = None
 
     def step(self) -> bool:
         """Settle a batch of events; tells whether there was anything to do.
@@ -80,8 +81,10 @@ class Applying:
     def _settle(self, events: Sequence[WaitingEvent]) -> None:
         name = self.source.name
         rules = self.store.renormalizer.fingerprint(name)
-        places = places_of(self.store, name)
-        normalizer = Normalizer(STREAMS[EVENT_STREAM], self.source.rules, places)
+        ready, self._ready = self._ready, None  # not kept beyond a failure
+        if ready is None or ready[0] != rules:
+            ready = self._with_places_of_now()
+        normalizer = ready[1]
         sorting = self._sort(events, normalizer)
         settled = [number for number, _, _ in sorting.carried]
         settled += [number for number, _ in sorting.refused]
@@ -96,13 +99,19 @@ class Applying:
         self.emit(
             EventsApplied(name, len(events), changed, len(sorting.named), len(sorting.refused))
         )
+        self._ready = ready
+
+    def _with_places_of_now(self) -> tuple[str, Normalizer]:
+        rules, places = self.source.rules, places_of(self.store, self.source.name)
+        return in_force(rules, places), Normalizer(STREAMS[EVENT_STREAM], rules, places)
 
     def _sort(self, events: Sequence[WaitingEvent], normalizer: Normalizer) -> _Sorting:
         sorting = _Sorting()
+        organization = self.store.organization(self.source.name)
         for event in events:
             said = understand(event.event_id, event.body, normalizer)
             if isinstance(said, Carried):
-                said = self._of_this_organization(event, said, normalizer)
+                said = _of(organization, event, said, normalizer)
             match said:
                 case Carried():
                     at = event.sent_at if said.at is None else said.at
@@ -113,18 +122,6 @@ class Applying:
                     sorting.refused.append((event.id, said))
         self._set_partial_ones_apart(sorting)
         return sorting
-
-    def _of_this_organization(
-        self, event: WaitingEvent, said: Carried, normalizer: Normalizer
-    ) -> Carried | Refused:
-        """Two organizations' records are never mixed, however well signed."""
-        known = self.store.organization(self.source.name)
-        given = normalizer.organization_of(said.record)
-        if None in (known, given) or known == given:
-            return said
-        message = f"The event is of organization {given!r}; this source is {known!r}."
-        key = EVENT_KEY + event.event_id
-        return Refused(key, "other-organization", message, event.body)
 
     def _set_partial_ones_apart(self, sorting: _Sorting) -> None:
         """An event that lacks fields which the stored record has says only that it changed."""
@@ -141,6 +138,17 @@ class Applying:
     def _stored_fields(self, keys: set[str]) -> Mapping[str, frozenset[str]]:
         raws = self.store.feed.raws(self.source.name, EVENT_STREAM, keys)
         return {key: fields_of_raw(raw) for key, raw in raws.items()}
+
+
+def _of(
+    known: str | None, event: WaitingEvent, said: Carried, normalizer: Normalizer
+) -> Carried | Refused:
+    """Two organizations' records are never mixed, however well signed."""
+    given = normalizer.organization_of(said.record)
+    if None in (known, given) or known == given:
+        return said
+    message = f"The event is of organization {given!r}; this source is {known!r}."
+    return Refused(EVENT_KEY + event.event_id, "other-organization", message, event.body)
 
 
 @dataclass(frozen=True, slots=True)

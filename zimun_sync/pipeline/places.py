@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from zimun_sync.model import LOCATIONS, ORGANIZATION, Stream
-from zimun_sync.normalize import Place, Places
+from zimun_sync.normalize import Place, Places, Rules
 from zimun_sync.store import Store
 
 _ALL = 1_000_000
@@ -22,6 +22,11 @@ def places_of(store: Store, source: str) -> Places:
         for row in rows_of(store, source, ORGANIZATION)
     ]
     return Places(organizations[0] if organizations else Place(), locations)
+
+
+def in_force(rules: Rules, places: Places) -> str:
+    """Changes whenever rows have to be normalized anew; the store keeps it for each source."""
+    return f"{rules.fingerprint()}-{places.fingerprint()}"
 
 
 def rows_of(store: Store, source: str, stream: Stream) -> list[dict[str, Any]]:

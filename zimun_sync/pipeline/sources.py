@@ -13,7 +13,7 @@ from zimun_sync.pipeline.deletions import DeletionRules
 from zimun_sync.pipeline.horizon import Horizon
 from zimun_sync.pipeline.listings import EventSource, Interrupted, Listings, Stopping
 from zimun_sync.pipeline.offers import HorizonRules
-from zimun_sync.pipeline.places import places_of
+from zimun_sync.pipeline.places import in_force, places_of
 from zimun_sync.pipeline.pull import Pull
 from zimun_sync.pipeline.retries import Retrying
 from zimun_sync.store import Lease, Run, RunStatus, Store
@@ -122,7 +122,7 @@ class SourcePull:
     def _renormalize(self, places: Places) -> None:
         """Bring stored rows up to date with the rules and the places known now."""
         name = self.job.name
-        fingerprint = f"{self.job.rules.fingerprint()}-{places.fingerprint()}"
+        fingerprint = in_force(self.job.rules, places)
         if self.store.renormalizer.is_current(name, fingerprint):
             return
         self.store.renormalizer.begin(self.lease, name)

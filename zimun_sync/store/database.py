@@ -217,9 +217,12 @@ def _begin_sqlite(connection: Connection) -> None:
     options = connection.get_execution_options()
     if options.get(_NO_TRANSACTION):
         return
+    if not options.get(_WRITE):
+        connection.exec_driver_sql("BEGIN")
+        return
     level = "FULL" if options.get(_DURABLE) else "NORMAL"
     connection.exec_driver_sql(f"PRAGMA synchronous = {level}")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(_WRITE) else "BEGIN")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def private_folder(folder: Path) -> None:

@@ -1,6 +1,6 @@
 """How far each sink has come, what it rejected, and which sinks are parked."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -15,6 +15,7 @@ from zimun_sync.store.clock import Clock, micros
 from zimun_sync.store.database import Database
 from zimun_sync.store.leases import Lease, check
 from zimun_sync.store.schema import history, listings, offsets, records, sinks
+from zimun_sync.store.waiting import waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,18 @@ class Deliveries:
         """The last sequence the sink took; 0 if its fingerprint is another now."""
         with self._database.read() as connection:
             return _offset(connection, place, fingerprint)
+
+    def waiting(self, sink: str, source: str, fingerprints: Mapping[str, str]) -> dict[str, int]:
+        """Streams that have something for a sink, with the last sequence that it took of each.
+
+        Args:
+            sink: the sink's name.
+            source: the source's name.
+            fingerprints: of what the sink is given now, by stream; its former offset says
+                nothing where that is another one.
+        """
+        with self._database.read() as connection:
+            return waiting(connection, sink, source, fingerprints)
 
     def record(
         self,

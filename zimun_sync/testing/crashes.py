@@ -14,7 +14,7 @@ from zimun_sync.testing.rig import Rig
 from zimun_sync.testing.samples import STORY_BATCHES, story
 
 #: Batches acknowledged before the process is killed somewhere in a later one.
-_KILL_AFTER = 8
+_KILL_AFTER = 5
 
 
 class CrashChecks(ContractBase):

@@ -94,7 +94,7 @@ def plain_row(stream: Stream, key: str, mark: object) -> Row:
 
 
 #: Batches in `story`, and records in each.
-STORY_BATCHES, STORY_RECORDS = 30, 20
+STORY_BATCHES, STORY_RECORDS = 16, 20
 
 
 def story() -> Iterator[Batch]:
