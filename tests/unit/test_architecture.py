@@ -142,7 +142,8 @@ def test_a_library_stays_where_it_belongs(library: str) -> None:
 def test_help_loads_nothing_heavy() -> None:
     script = "import sys, runpy; sys.argv = [sys.argv[1], '--help']\n"
     script += "try: runpy.run_path(sys.argv[0], run_name='__main__')\n"
-    script += "finally: print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    script += "finally: print(*sorted({name.partition('.')[0] "
+    script += "for name, module in sys.modules.items() if module}))"
     ended = subprocess.run(
         [sys.executable, "-c", script, str(PROGRAM)], capture_output=True, text=True, check=True
     )
