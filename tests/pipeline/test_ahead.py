@@ -16,11 +16,12 @@ from zimun_sync.normalize import Items, Normalizer, Place, Places, Rules, normal
 from zimun_sync.normalize.process import NormalizerProcess, ProcessEnded, Setup
 from zimun_sync.pipeline import normalizing
 from zimun_sync.pipeline.ahead import IN_FLIGHT, Prepared, in_turn, on_threads
-from zimun_sync.pipeline.normalizing import Normalizing
+from zimun_sync.pipeline.normalizing import Normalizing, Ready
 from zimun_sync.zimun import Page
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 NOTHING = Items([], [], [])
+NOTHING_READY = Ready(NOTHING, b"")
 BAD = b'{"appointment_id": "a_bad"}'
 Ahead = Callable[..., Generator[Prepared, None, None]]
 
@@ -41,12 +42,12 @@ def ahead(request: pytest.FixtureRequest) -> Any:
 
 
 def test_pages_come_in_order_to_the_last_one(ahead: Ahead) -> None:
-    pages = [page.token for page, _ in ahead(_listing(20), lambda _page: NOTHING, None)]
+    pages = [page.token for page, _ in ahead(_listing(20), lambda _page: NOTHING_READY, None)]
     assert pages == [str(number) for number in range(21)]
 
 
 def test_a_listing_may_begin_anywhere(ahead: Ahead) -> None:
-    assert len(list(ahead(_listing(20), lambda _page: NOTHING, "18"))) == 3
+    assert len(list(ahead(_listing(20), lambda _page: NOTHING_READY, "18"))) == 3
 
 
 @pytest.mark.parametrize("broken", ["fetch", "prepare"])
@@ -56,7 +57,7 @@ def test_an_error_is_raised_after_the_pages_before_it(ahead: Ahead, broken: str)
             number = int((given.token if isinstance(given, Page) else given) or 0)
             if number == 3 and place == broken:
                 raise SourceUnavailable("Gone.")
-            return _page(number, 20) if place == "fetch" else NOTHING
+            return _page(number, 20) if place == "fetch" else NOTHING_READY
 
         return work
 
@@ -73,7 +74,7 @@ def test_at_most_two_pages_are_fetched_and_not_yet_stored() -> None:
         fetched.append(int(token or 0))
         return _page(int(token or 0), 50)
 
-    with closing(on_threads(fetch, lambda _page: NOTHING, None)) as pages:
+    with closing(on_threads(fetch, lambda _page: NOTHING_READY, None)) as pages:
         for stored, _ in enumerate(pages):
             assert len(fetched) - stored <= IN_FLIGHT
 
@@ -86,13 +87,13 @@ def test_the_next_page_is_fetched_while_one_is_stored() -> None:
             second.set()
         return _page(int(token or 0), 1)
 
-    with closing(on_threads(fetch, lambda _page: NOTHING, None)) as pages:
+    with closing(on_threads(fetch, lambda _page: NOTHING_READY, None)) as pages:
         next(pages)
         assert second.wait(10)
 
 
 def test_ending_early_ends_the_threads() -> None:
-    with closing(on_threads(_listing(50), lambda _page: NOTHING, None)) as pages:
+    with closing(on_threads(_listing(50), lambda _page: NOTHING_READY, None)) as pages:
         next(pages)
     assert list(pages) == []
 
@@ -141,7 +142,7 @@ def test_a_long_listing_moves_to_a_process_and_survives_its_death(
         if killed:
             work.process.kill()
         results += [work(_page(number, 4, items)) for number in range(2, 5)]
-    assert results == [here] * 5
+    assert [ready.items for ready in results] == [here] * 5
     assert events == [NormalizerProcessEnded("appointments")] * killed
 
 

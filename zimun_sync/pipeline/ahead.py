@@ -10,21 +10,21 @@ from queue import SimpleQueue
 from threading import Semaphore, Thread
 from typing import NamedTuple, Protocol
 
-from zimun_sync.normalize import Items
+from zimun_sync.pipeline.normalizing import Ready
 from zimun_sync.zimun import Page
 
 Fetch = Callable[[str | None], Page]
-Prepare = Callable[[Page], Items]
+Prepare = Callable[[Page], Ready]
 
 #: Pages that may be fetched and not yet stored.
 IN_FLIGHT = 2
 
 
 class Prepared(NamedTuple):
-    """A page and its normalized items."""
+    """A page, and what was made of it."""
 
     page: Page
-    items: Items
+    ready: Ready
 
 
 class Ahead(Protocol):

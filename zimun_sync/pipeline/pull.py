@@ -32,7 +32,7 @@ from zimun_sync.pipeline.announcing import announce_fields
 from zimun_sync.pipeline.deletions import DeletionRules, Deletions
 from zimun_sync.pipeline.horizon import MADE
 from zimun_sync.pipeline.listings import Interrupted, Listings, Stopping
-from zimun_sync.pipeline.normalizing import Normalizing
+from zimun_sync.pipeline.normalizing import Normalizing, Ready, unknown
 from zimun_sync.store import Lease, PageRecords, Run, RunStatus, Store
 from zimun_sync.zimun import Page, TokenTrail
 
@@ -93,16 +93,15 @@ class Pull:
             fresh=fresh,
         )
         self.emit(RunStarted(self.source, setup.stream, run.run_id, run.resumes > 0, run.pages))
-        with Normalizing(setup, self.emit) as normalizing:
-            ended = self._run(run, normalizing, params)
+        ended = self._run(run, setup, params)
         self.emit(_finished(ended))
         return ended
 
-    def _run(self, run: Run, normalizing: Normalizing, params: Mapping[str, str]) -> Run:
+    def _run(self, run: Run, setup: Setup, params: Mapping[str, str]) -> Run:
         try:
-            run = self._list(run, normalizing, params)
+            run = self._list(run, setup, params)
             if not params:
-                run = self.deletions.settle(run, normalizing.normalizer)
+                run = self.deletions.settle(run, setup.normalizer())
             return self.store.runs.succeed(self.lease, run, listed_everything=not params)
         except ListingDoubtful as doubt:
             return self.store.runs.finish(self.lease, run, RunStatus.NEEDS_ATTENTION, doubt)
@@ -130,10 +129,10 @@ class Pull:
             return {}
         return self.listings.changed_since(from_micros(last.listing_requested_at) - OVERLAP)
 
-    def _list(self, run: Run, normalizing: Normalizing, params: Mapping[str, str]) -> Run:
+    def _list(self, run: Run, setup: Setup, params: Mapping[str, str]) -> Run:
         while not run.listing_complete:
             try:
-                run = self._list_on(run, normalizing, params)
+                run = self._list_on(run, setup, params)
             except PageTokenExpired as error:
                 if run.restarts >= MAX_RESTARTS:
                     raise
@@ -141,16 +140,20 @@ class Pull:
                 self.emit(ListingRestarted(self.source, run.stream, run.run_id, str(error)))
         return run
 
-    def _list_on(self, run: Run, normalizing: Normalizing, params: Mapping[str, str]) -> Run:
+    def _list_on(self, run: Run, setup: Setup, params: Mapping[str, str]) -> Run:
         """List from the run's checkpoint to the last page."""
         trail = TokenTrail()
-        stream = run.stream
-        fetch = partial(self._page, stream, params)
-        with closing(self.ahead(fetch, normalizing, run.page_token)) as pages:
-            for page, items in pages:
+        fetch = partial(self._page, run.stream, params)
+        find = unknown if params else partial(self.store.pages.known.find, self.source, run.stream)
+        with (
+            Normalizing(setup, self.emit, find, run.pages) as normalizing,
+            closing(self.ahead(fetch, normalizing, run.page_token)) as pages,
+        ):
+            for page, ready in pages:
                 if page.next_page_token is not None:
-                    trail.follow(page.next_page_token, stream)
-                run = self._store(run, page, items, normalizing.normalizer, params)
+                    trail.follow(page.next_page_token, run.stream)
+                run = self._store(run, page, ready, normalizing, full=not params)
+                self.emit(_progress(run))
                 if self.stopping() and not run.listing_complete:
                     raise Interrupted
         return run
@@ -159,13 +162,22 @@ class Pull:
         return self.listings.page(stream, page_token, params)
 
     def _store(
-        self,
-        run: Run,
-        page: Page,
-        items: Items,
-        normalizer: Normalizer,
-        params: Mapping[str, str],
+        self, run: Run, page: Page, ready: Ready, normalizing: Normalizing, *, full: bool
     ) -> Run:
+        if ready.known is not None:
+            requested_at = to_micros(page.requested_at)
+            confirmed = self.store.pages.confirm(
+                self.lease, run, ready.known, page.next_page_token, requested_at
+            )
+            if confirmed is not None:
+                return confirmed
+        items = normalizing.here(page) if ready.items is None else ready.items
+        return self._merge(run, page, items, normalizing.normalizer, ready.digest if full else None)
+
+    def _merge(
+        self, run: Run, page: Page, items: Items, normalizer: Normalizer, digest: bytes | None
+    ) -> Run:
+        """Store a page's records; `digest`: of its items, in a full listing."""
         self._check_organization(items.records, normalizer)
         requested_at = to_micros(page.requested_at)
         content = PageRecords(
@@ -173,14 +185,14 @@ class Pull:
             items.refused,
             page.next_page_token,
             requested_at,
-            of_everything=not params,
+            of_everything=digest is not None,
+            digest=digest,
         )
         outcome = self.store.pages.commit(self.lease, run, content)
         run = outcome.run
         announce_fields(self.store, self.emit, self.source, run.stream, items.noticed)
         for key in outcome.disputed:
             run = self._settle(run, normalizer, key, items.records, requested_at)
-        self.emit(_progress(run))
         return run
 
     def _check_organization(self, records: Sequence[Normalized], normalizer: Normalizer) -> None:

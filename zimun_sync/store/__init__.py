@@ -6,6 +6,7 @@ from zimun_sync.store.feed import Lag
 from zimun_sync.store.fields import KnownField
 from zimun_sync.store.hook_calls import HookCall, Needs, NewCall
 from zimun_sync.store.inbox import WEBHOOK, Received, RulesChanged, Thin, Understood, WaitingEvent
+from zimun_sync.store.known_pages import KnownPage
 from zimun_sync.store.leases import LEASE_SECONDS, Holder, Lease
 from zimun_sync.store.memory import SinkMemory
 from zimun_sync.store.merging import Origin
@@ -35,6 +36,7 @@ __all__ = [
     "HookCall",
     "Keep",
     "KnownField",
+    "KnownPage",
     "Lag",
     "Lease",
     "Missed",

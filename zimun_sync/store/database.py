@@ -3,7 +3,7 @@
 import os
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -146,7 +146,7 @@ class Database:
     def among(self, column: sa.Column[Any], values: Any) -> sa.ColumnElement[bool]:
         """Whether the column is one of many; `values`: a bound parameter or a `list_of` them."""
         if not self.is_sqlite:
-            return column == sa.any_(sa.cast(values, sa.ARRAY(sa.Text)))
+            return column == sa.any_(sa.cast(values, sa.ARRAY(column.type)))
         listed = sa.func.json_each(values).table_valued("value")
         return column.in_(sa.select(listed.c.value))
 
@@ -155,6 +155,11 @@ class Database:
         if self.is_sqlite:
             return msgspec.json.encode(values).decode()
         return [value for value in values if "\0" not in value]  # it refuses what it cannot hold
+
+    def numbers(self, values: Iterable[int]) -> list[int] | str:
+        """Many numbers as the one parameter that `among` takes."""
+        listed = list(values)
+        return msgspec.json.encode(listed).decode() if self.is_sqlite else listed
 
     def write_ahead(self) -> None:
         """Let readers and a writer work at the same time; SQLite keeps this in the file.

@@ -147,12 +147,17 @@ _WAITING_KEYS = sa.select(quarantine.c.key).where(
 )
 
 
+def waiting(connection: Connection, place: tuple[str, str, str]) -> Sequence[str]:
+    """Keys of the entries of (source, stream, sink) that no good version has overtaken."""
+    source, stream, sink = place
+    at = {"at_source": source, "at_stream": stream, "at_sink": sink}
+    return connection.execute(_WAITING_KEYS, at).scalars().all()
+
+
 def close(connection: Connection, place: tuple[str, str, str], keys: Collection[str]) -> None:
     """Close the entries that a good version of their record has overtaken."""
     source, stream, sink = place
-    at = {"at_source": source, "at_stream": stream, "at_sink": sink}
-    waiting = connection.execute(_WAITING_KEYS, at).scalars().all()
-    overtaken = sorted(set(waiting) & set(keys))
+    overtaken = sorted(set(waiting(connection, place)) & set(keys))
     for start in range(0, len(overtaken), _CHUNK):
         chunk = overtaken[start : start + _CHUNK]
         connection.execute(

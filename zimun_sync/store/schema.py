@@ -228,6 +228,17 @@ seen = Table(
     Column("keys", LargeBinary, nullable=False),
 )
 
+#: What the pages of a stream's latest full listing held: a digest of their items as they came,
+#: and the sequences that their records had then, eight bytes each. A hint, never the truth.
+known_pages = Table(
+    "known_pages",
+    metadata,
+    Column("listing", Integer, primary_key=True, autoincrement=False),
+    Column("page", Integer, primary_key=True, autoincrement=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("seqs", LargeBinary, nullable=False),
+)
+
 #: Records that a complete listing missed. `state`: held (too many at once: a person decides),
 #: due (to be asked for by id), once (no by-id: a second listing decides).
 missing = Table(

@@ -60,7 +60,7 @@ class Store:
         self.runs = Runs(database, clock, *([new_run_id] if new_run_id else []))
         self._listings = listings = Listings(database)
         merger = Merger(database, listings)
-        self.pages = Pages(database, merger, clock)
+        self.pages = Pages(database, listings, merger, clock)
         self.missing = Missing(database, listings, merger, clock)
         self.feed = Feed(database, listings)
         self.fields = Fields(database, clock)
