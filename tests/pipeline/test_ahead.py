@@ -17,11 +17,12 @@ from zimun_sync.normalize.process import NormalizerProcess, ProcessEnded, Setup
 from zimun_sync.pipeline import normalizing
 from zimun_sync.pipeline.ahead import IN_FLIGHT, Prepared, in_turn, on_threads
 from zimun_sync.pipeline.normalizing import Normalizing, Ready
+from zimun_sync.store import Prints
 from zimun_sync.zimun import Page
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 NOTHING = Items([], [], [])
-NOTHING_READY = Ready(NOTHING, b"")
+NOTHING_READY = Ready(NOTHING, Prints(b"", ()))
 BAD = b'{"appointment_id": "a_bad"}'
 Ahead = Callable[..., Generator[Prepared, None, None]]
 

@@ -1,4 +1,4 @@
-"""A page that the last listing had with the same bytes needs no work, and hides nothing."""
+"""Items that the last listing had with the same bytes need no work, and hide nothing."""
 
 from datetime import datetime
 from pathlib import Path
@@ -58,15 +58,42 @@ def test_an_unchanged_source_is_not_normalized_again(bench: Bench, normalized: l
     assert counts[: len(counts) // 2] == counts[len(counts) // 2 :]
 
 
-def test_only_the_page_that_changed_is(bench: Bench, normalized: list[int]) -> None:
+def test_only_the_record_that_changed_is(bench: Bench, normalized: list[int]) -> None:
     bench.sync()
     normalized.clear()
     changed = [appointment(number) for number in range(RECORDS)]
     changed[12] = appointment(12, status="cancelled", updated_at=LATER.format(1))
     bench.api.put("appointments", *changed)
     bench.sync()
-    assert normalized == [10]
+    assert normalized == [1]
     assert bench.sink.rows["main", "appointments", "a_00012"]["status"] == "cancelled"
+
+
+def test_a_record_that_cannot_be_read_is_looked_at_each_time_and_no_other(
+    bench: Bench, normalized: list[int]
+) -> None:
+    records = [appointment(number) for number in range(RECORDS)]
+    records[4] |= {"appointment_time": "2026-12-01T09:45:00"}
+    bench.api.put("appointments", *records)
+    bench.sync()
+    for attempts in (2, 3):
+        normalized.clear()
+        report = bench.sync()
+        assert normalized == [1]
+        assert (report.runs[-1].records, report.runs[-1].quarantined) == (RECORDS, 1)
+        assert [each.attempts for each in bench.store.quarantine.entries()] == [attempts]
+
+
+def test_a_page_that_lost_a_record_keeps_the_others(bench: Bench, normalized: list[int]) -> None:
+    bench.sync()
+    normalized.clear()
+    records = [appointment(number) for number in range(RECORDS) if number != 22]
+    bench.api.put("appointments", *records)
+    bench.sync()
+    assert sum(normalized) == 0
+    assert "a_00022" not in {key for _, _, key in bench.sink.rows}
+    bench.sync()
+    assert sum(normalized) == 0
 
 
 def test_a_record_that_a_webhook_changed_since_is_compared(

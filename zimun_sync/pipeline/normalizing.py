@@ -1,41 +1,40 @@
 """Normalizing the pages of one listing: here at first, in a process of its own once it is long."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from hashlib import blake2b
 from types import TracebackType
 from typing import NamedTuple, Self
 
 from zimun_sync.events import Emit, NormalizerProcessEnded
 from zimun_sync.normalize import Items, normalize_items
 from zimun_sync.normalize.process import NormalizerProcess, ProcessEnded, Setup
-from zimun_sync.store import KnownPage
+from zimun_sync.store import KnownPage, Prints, digest_of, marks_of
 from zimun_sync.zimun import Page
 
-#: Finds a page by its number in the listing, from 0, and the digest of its items.
-Find = Callable[[int, bytes], KnownPage | None]
+#: Finds what the latest full listing had on the page of that number, from 0.
+Find = Callable[[int], KnownPage | None]
 
 #: Records after which a listing counts as long; starting a process costs about as much.
 LONG_LISTING = 4_000
-_DIGEST_BYTES = 16
+_NOTHING = Items([], [], [])
 
 
 class Ready(NamedTuple):
     """A page that can be stored.
 
     Args:
-        items: normalized or refused; None for a page that is known.
-        digest: of the items as they came.
-        known: the page as it was found, if it was.
+        items: normalized or refused; without those that are known.
+        prints: what all of the page's items are known by.
+        kept: for each item 0, or the sequence of its record if it is known; empty if none is.
     """
 
-    items: Items | None
-    digest: bytes
-    known: KnownPage | None = None
+    items: Items
+    prints: Prints
+    kept: Sequence[int] = ()
 
 
-def unknown(_number: int, _digest: bytes) -> None:
-    """Find no page: each is normalized."""
+def nothing(_number: int) -> None:
+    """Find no page: every item is normalized."""
 
 
 class Normalizing:
@@ -44,7 +43,7 @@ class Normalizing:
     Args:
         setup: what the normalizer is made of.
         emit: told when the process was lost and its work is done here.
-        find: finds pages that need no work, because the last listing had them alike.
+        find: finds items that need no work, because the last listing had them alike.
         first: number of the first page.
 
     Attributes:
@@ -52,7 +51,7 @@ class Normalizing:
         process: the other process, while there is one.
     """
 
-    def __init__(self, setup: Setup, emit: Emit, find: Find = unknown, first: int = 0) -> None:
+    def __init__(self, setup: Setup, emit: Emit, find: Find = nothing, first: int = 0) -> None:
         self.normalizer = setup.normalizer()
         self._setup = setup
         self._emit = emit
@@ -63,23 +62,26 @@ class Normalizing:
         self._number = first
 
     def __call__(self, page: Page) -> Ready:
-        """Normalize a page, unless it is known."""
-        # Each item is a whole JSON value: put together, they can be read in one way only.
-        digest = blake2b(b"".join(page.items), digest_size=_DIGEST_BYTES).digest()
+        """Normalize what is not known of a page."""
+        items = [bytes(item) for item in page.items]
+        digest = digest_of(items)
         number, self._number = self._number, self._number + 1
-        known = self._find(number, digest)
-        if known is not None:
-            return Ready(None, digest, known)
-        return Ready(self._normalize(page), digest)
+        known = self._find(number)
+        if known is not None and known.prints.digest == digest and all(known.seqs):
+            return Ready(_NOTHING, known.prints, known.seqs)
+        prints = Prints(digest, marks_of(items))
+        kept = _kept(known, prints)
+        fresh = [item for item, seq in zip(items, kept, strict=True) if not seq] if kept else items
+        is_last = page.next_page_token is None
+        return Ready(self._normalize(fresh, is_last=is_last), prints, kept)
 
-    def here(self, page: Page) -> Items:
-        """Normalize a page that was known and has changed, on the caller's thread."""
+    def all_of(self, page: Page) -> Items:
+        """Normalize every item of a page, on the caller's thread."""
         return normalize_items([bytes(item) for item in page.items], self.normalizer)
 
-    def _normalize(self, page: Page) -> Items:
-        items = [bytes(item) for item in page.items]
+    def _normalize(self, items: Sequence[bytes], *, is_last: bool) -> Items:
         before, self._records = self._records, self._records + len(items)
-        if before < LONG_LISTING <= self._records and page.next_page_token is not None:
+        if before < LONG_LISTING <= self._records and not is_last:
             self.process = self._stack.enter_context(NormalizerProcess(self._setup))
         if self.process is None:
             return normalize_items(items, self.normalizer)
@@ -100,3 +102,12 @@ class Normalizing:
         trace: TracebackType | None,
     ) -> None:
         self._stack.close()
+
+
+def _kept(known: KnownPage | None, prints: Prints) -> list[int]:
+    """For each item 0, or the sequence of its record if its bytes are known; empty if none are."""
+    if known is None:
+        return []
+    seq_of = dict(zip(known.prints.marks, known.seqs, strict=True))
+    kept = [seq_of.get(mark, 0) for mark in prints.marks]
+    return kept if any(kept) else []

@@ -25,15 +25,15 @@ from zimun_sync.events import (
     RunStarted,
 )
 from zimun_sync.model import from_micros, to_micros
-from zimun_sync.normalize import Items, Normalized, Normalizer
+from zimun_sync.normalize import Normalized, Normalizer
 from zimun_sync.normalize.process import Setup
 from zimun_sync.pipeline.ahead import Ahead
 from zimun_sync.pipeline.announcing import announce_fields
 from zimun_sync.pipeline.deletions import DeletionRules, Deletions
 from zimun_sync.pipeline.horizon import MADE
 from zimun_sync.pipeline.listings import Interrupted, Listings, Stopping
-from zimun_sync.pipeline.normalizing import Normalizing, Ready, unknown
-from zimun_sync.store import Lease, PageRecords, Run, RunStatus, Store
+from zimun_sync.pipeline.normalizing import Normalizing, Ready, nothing
+from zimun_sync.store import Lease, PageChanged, PageRecords, Run, RunStatus, Store
 from zimun_sync.zimun import Page, TokenTrail
 
 #: How often a listing begins again within one run because its page token expired.
@@ -144,7 +144,7 @@ class Pull:
         """List from the run's checkpoint to the last page."""
         trail = TokenTrail()
         fetch = partial(self._page, run.stream, params)
-        find = unknown if params else partial(self.store.pages.known.find, self.source, run.stream)
+        find = nothing if params else partial(self.store.pages.known.find, self.source, run.stream)
         with (
             Normalizing(setup, self.emit, find, run.pages) as normalizing,
             closing(self.ahead(fetch, normalizing, run.page_token)) as pages,
@@ -164,20 +164,17 @@ class Pull:
     def _store(
         self, run: Run, page: Page, ready: Ready, normalizing: Normalizing, *, full: bool
     ) -> Run:
-        if ready.known is not None:
-            requested_at = to_micros(page.requested_at)
-            confirmed = self.store.pages.confirm(
-                self.lease, run, ready.known, page.next_page_token, requested_at
-            )
-            if confirmed is not None:
-                return confirmed
-        items = normalizing.here(page) if ready.items is None else ready.items
-        return self._merge(run, page, items, normalizing.normalizer, ready.digest if full else None)
+        normalizer = normalizing.normalizer
+        try:
+            return self._merge(run, page, ready, normalizer, full=full)
+        except PageChanged:  # by a webhook, since the last listing or just now
+            whole = Ready(normalizing.all_of(page), ready.prints)
+            return self._merge(run, page, whole, normalizer, full=full)
 
     def _merge(
-        self, run: Run, page: Page, items: Items, normalizer: Normalizer, digest: bytes | None
+        self, run: Run, page: Page, ready: Ready, normalizer: Normalizer, *, full: bool
     ) -> Run:
-        """Store a page's records; `digest`: of its items, in a full listing."""
+        items, prints, kept = ready
         self._check_organization(items.records, normalizer)
         requested_at = to_micros(page.requested_at)
         content = PageRecords(
@@ -185,8 +182,9 @@ class Pull:
             items.refused,
             page.next_page_token,
             requested_at,
-            of_everything=digest is not None,
-            digest=digest,
+            of_everything=full,
+            prints=prints if full else None,
+            kept=kept,
         )
         outcome = self.store.pages.commit(self.lease, run, content)
         run = outcome.run

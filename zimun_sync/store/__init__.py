@@ -6,7 +6,7 @@ from zimun_sync.store.feed import Lag
 from zimun_sync.store.fields import KnownField
 from zimun_sync.store.hook_calls import HookCall, Needs, NewCall
 from zimun_sync.store.inbox import WEBHOOK, Received, RulesChanged, Thin, Understood, WaitingEvent
-from zimun_sync.store.known_pages import KnownPage
+from zimun_sync.store.known_pages import KnownPage, PageChanged, Prints, digest_of, marks_of
 from zimun_sync.store.leases import LEASE_SECONDS, Holder, Lease
 from zimun_sync.store.memory import SinkMemory
 from zimun_sync.store.merging import Origin
@@ -45,11 +45,13 @@ __all__ = [
     "NewCall",
     "Notice",
     "Origin",
+    "PageChanged",
     "PageOutcome",
     "PageRecords",
     "ParkKind",
     "Parked",
     "Place",
+    "Prints",
     "QuarantineCount",
     "Received",
     "Remembered",
@@ -64,4 +66,6 @@ __all__ = [
     "Understood",
     "Version",
     "WaitingEvent",
+    "digest_of",
+    "marks_of",
 ]

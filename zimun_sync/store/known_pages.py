@@ -1,14 +1,15 @@
-"""Pages known by their bytes: where nothing they held has changed since, nothing is to be done.
+"""Items of a listing known by their bytes: where nothing has changed since, nothing is to be done.
 
-A page is known if the same page of the latest full listing had exactly these items, and each of
-their records still stands as that page left it: none has a later sequence. Then merging could
-only find what is there. What is kept here is a hint that the store confirms in the transaction
-which counts the page; without it, or with a wrong one, the page is merged as any other.
+An item is known if the page with the same number of the latest full listing had it with the same
+bytes, and its record still has the sequence that it had then. Then merging it could only find
+what is there. What is kept here is a hint that the store confirms in the transaction which
+commits the page; without it, or with a wrong one, the item is merged as any other.
 """
 
 from array import array
 from collections.abc import Sequence
-from typing import NamedTuple
+from hashlib import blake2b
+from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -17,23 +18,40 @@ from zimun_sync.store.database import Database
 from zimun_sync.store.listings import Listings
 from zimun_sync.store.schema import known_pages, records
 
-_FIND = sa.select(known_pages.c.seqs).where(
-    known_pages.c.listing == sa.bindparam("listing"),
-    known_pages.c.page == sa.bindparam("page"),
-    known_pages.c.digest == sa.bindparam("digest"),
+_DIGEST_BYTES: Final = 16
+_MARK_BYTES: Final = 8
+_KEPT = ("digest", "marks", "seqs")
+_FIND = sa.select(*(known_pages.c[name] for name in _KEPT)).where(
+    known_pages.c.listing == sa.bindparam("listing"), known_pages.c.page == sa.bindparam("page")
 )
 
 
-class KnownPage(NamedTuple):
-    """A page that a listing brought before, byte by byte.
+class Prints(NamedTuple):
+    """What a page's items are known by.
 
     Args:
-        digest: of its items as they came.
-        seqs: the sequences that its records had then, one for each.
+        digest: of all of them, as they came.
+        marks: one number of 64 bits for each.
     """
 
     digest: bytes
+    marks: Sequence[int]
+
+
+class KnownPage(NamedTuple):
+    """A page as the latest full listing brought it.
+
+    Args:
+        prints: of its items.
+        seqs: the sequence that each item's record had then; 0 where it was refused or doubted.
+    """
+
+    prints: Prints
     seqs: Sequence[int]
+
+
+class PageChanged(Exception):
+    """An item that was taken for known is not: the page has to be merged as a whole."""
 
 
 class KnownPages:
@@ -47,34 +65,37 @@ class KnownPages:
     def __init__(self, database: Database, listings: Listings) -> None:
         self._database = database
         self._listings = listings
-        self._keep = database.upsert(known_pages)
-        self._keep = self._keep.on_conflict_do_update(
+        insert = database.upsert(known_pages)
+        news = [insert.excluded[name] != known_pages.c[name] for name in _KEPT]
+        self._keep = insert.on_conflict_do_update(
             index_elements=["listing", "page"],
-            set_={name: self._keep.excluded[name] for name in ("digest", "seqs")},
+            set_={name: insert.excluded[name] for name in _KEPT},
+            where=sa.or_(*news),
         )
         self._standing = sa.select(sa.func.count()).where(
             records.c.listing == sa.bindparam("listing"),
             database.among(records.c.seq, sa.bindparam("seqs")),
         )
 
-    def find(self, source: str, stream: str, page: int, digest: bytes) -> KnownPage | None:
-        """The page with that number, if the latest full listing had it with the same items."""
+    def find(self, source: str, stream: str, page: int) -> KnownPage | None:
+        """The page with that number in the latest full listing, if it had so many."""
         with self._database.read() as connection:
             at = {"listing": self._listings.number(connection, source, stream), "page": page}
-            packed = connection.execute(_FIND, at | {"digest": digest}).scalar_one_or_none()
-        return None if packed is None else KnownPage(digest, _unpacked(packed))
+            row = connection.execute(_FIND, at).one_or_none()
+        if row is None:
+            return None
+        return KnownPage(Prints(row.digest, _unpacked(row.marks)), _unpacked(row.seqs))
 
-    def still_stands(self, connection: Connection, listing: int, page: KnownPage) -> bool:
-        """Whether none of the page's records has changed since."""
-        seqs = self._database.numbers(page.seqs)
-        standing = connection.execute(self._standing, {"listing": listing, "seqs": seqs})
-        return bool(standing.scalar_one() == len(page.seqs))
+    def still_stand(self, connection: Connection, listing: int, seqs: Sequence[int]) -> bool:
+        """Whether no record with one of these sequences has changed since."""
+        at = {"listing": listing, "seqs": self._database.numbers(seqs)}
+        return bool(connection.execute(self._standing, at).scalar_one() == len(set(seqs)))
 
     def keep(self, connection: Connection, listing: int, number: int, page: KnownPage) -> None:
         """Remember what a page held; what was known of that number is forgotten."""
-        seqs = array("Q", page.seqs).tobytes()
-        row = {"listing": listing, "page": number, "digest": page.digest, "seqs": seqs}
-        connection.execute(self._keep, row)
+        kept = (page.prints.digest, _packed(page.prints.marks), _packed(page.seqs))
+        place = {"listing": listing, "page": number}
+        connection.execute(self._keep, place | dict(zip(_KEPT, kept, strict=True)))
 
     def forget_beyond(self, connection: Connection, listing: int, pages: int) -> None:
         """Forget the pages behind the last one of a listing that has become shorter."""
@@ -85,7 +106,22 @@ class KnownPages:
         )
 
 
-def _unpacked(packed: bytes) -> "array[int]":
-    seqs = array("Q")
-    seqs.frombytes(packed)
-    return seqs
+def digest_of(items: Sequence[bytes]) -> bytes:
+    """What a page is known by as a whole."""
+    # Each item is a whole JSON value: put together, they can be read in one way only.
+    return blake2b(b"".join(items), digest_size=_DIGEST_BYTES).digest()
+
+
+def marks_of(items: Sequence[bytes]) -> Sequence[int]:
+    """What each item is known by."""
+    return _unpacked(b"".join([blake2b(item, digest_size=_MARK_BYTES).digest() for item in items]))
+
+
+def _packed(numbers: Sequence[int]) -> bytes:
+    return array("Q", numbers).tobytes()
+
+
+def _unpacked(packed: bytes) -> Sequence[int]:
+    numbers = array("Q")
+    numbers.frombytes(packed)
+    return numbers

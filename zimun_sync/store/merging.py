@@ -65,7 +65,7 @@ class Sorted:
         refreshed: nothing new to sinks, with the sequence that stays theirs.
         late: they only belong into history, at the time they tell.
         disputed: keys whose standing version has to be confirmed by id.
-        seqs: sequence of every record that arrived, whatever became of it.
+        seqs: by key, the sequence of every record that arrived, whatever became of it.
     """
 
     changed: list[Arrival] = field(default_factory=list)
@@ -73,7 +73,7 @@ class Sorted:
     refreshed: list[tuple[Arrival, int]] = field(default_factory=list)
     late: list[Arrival] = field(default_factory=list)
     disputed: list[str] = field(default_factory=list)
-    seqs: list[int] = field(default_factory=list)
+    seqs: dict[str, int] = field(default_factory=dict)
 
 
 class Merger:
@@ -123,6 +123,8 @@ class Merger:
             asked_at: when the source was asked for them, microseconds; or `NEVER_ASKED`.
             now: the store's clock, microseconds.
         """
+        if not arrivals:
+            return Sorted()
         lock_source(connection, origin.source)
         standing = self.standing(connection, origin, list(arrivals))
         sorted_ = _sort(arrivals, standing, asked_at)
@@ -167,7 +169,7 @@ class Merger:
         self._database.insert_many(connection, self._refresh, refreshed)
         self._history.follow(connection, listing, sorted_.superseded)
         self._keep_late(connection, origin, at, sorted_.late)
-        sorted_.seqs += range(first, first + len(changed))
+        sorted_.seqs |= {each.record.key: seq for seq, each in enumerate(changed, start=first)}
 
     def keep_older(
         self, connection: Connection, origin: Origin, arrival: Arrival, now: int
@@ -277,7 +279,7 @@ def _sort_known(sorted_: Sorted, arrival: Arrival, present: Standing, asked_at: 
             sorted_.disputed.append(record.key)
         case Verdict.NOTHING:
             pass
-    sorted_.seqs.append(present.seq)
+    sorted_.seqs[record.key] = present.seq
 
 
 def _inheriting(arrival: Arrival, standing: Standing) -> Arrival:

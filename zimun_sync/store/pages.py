@@ -1,7 +1,9 @@
 """A page's records, its quarantine and the token after it, in one fenced transaction."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 from sqlalchemy.engine import Connection
 
@@ -9,7 +11,7 @@ from zimun_sync.normalize import Normalized, Refused
 from zimun_sync.store import quarantine
 from zimun_sync.store.clock import Clock, micros
 from zimun_sync.store.database import Database
-from zimun_sync.store.known_pages import KnownPage, KnownPages
+from zimun_sync.store.known_pages import KnownPage, KnownPages, PageChanged, Prints, marks_of
 from zimun_sync.store.leases import Lease, check
 from zimun_sync.store.listings import Listings
 from zimun_sync.store.merging import Arrival, Merger, Origin, Sorted, arrival_of, newest_by_key
@@ -28,7 +30,9 @@ class PageRecords:
         next_page_token: the checkpoint to commit with it; None after the last page.
         requested_at: when the page was asked for, by the server's clock, microseconds UTC.
         of_everything: whether the listing is a full one: what it never brings may be gone.
-        digest: of the items as they came, to know them by in the next full listing.
+        prints: what the items are known by in the next full listing, in the order they came.
+        kept: for each item 0, or the sequence of its record where it is known and neither
+            among `records` nor `refused`; empty where none is known.
     """
 
     records: Sequence[Normalized]
@@ -36,7 +40,8 @@ class PageRecords:
     next_page_token: str | None
     requested_at: int
     of_everything: bool = True
-    digest: bytes | None = None
+    prints: Prints | None = None
+    kept: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,7 @@ class Pages:
         """Store a page and the checkpoint after it; all of it or nothing.
 
         Raises:
+            PageChanged: an item of `kept` is not known any more; nothing was written.
             LeaseLost: another process took over; nothing was written.
             StoreError: the state could not be written; nothing was.
         """
@@ -87,8 +93,11 @@ class Pages:
         asked_at = page.requested_at
         listed = [arrival_of(record, asked_at) for record in page.records]
         arrivals = newest_by_key(listed)
+        kept = [seq for seq in page.kept if seq]
         with self._database.write(durable=False) as connection:
             check(connection, lease)
+            if kept:
+                self._make_sure(connection, run, kept)
             sorted_ = self._merger.take(connection, origin_of(run), arrivals, asked_at, now)
             if len(arrivals) < len(listed):
                 self._keep_doubled(connection, origin_of(run), listed, arrivals, now)
@@ -101,7 +110,7 @@ class Pages:
                 self._keep_known(connection, run, page, sorted_)
             counts = {
                 "pages": 1,
-                "records": len(page.records) + len(page.refused),
+                "records": len(page.records) + len(page.refused) + len(kept),
                 "changed": len(sorted_.changed),
                 "quarantined": len(refused),
             }
@@ -109,60 +118,22 @@ class Pages:
             advanced = turn_page(connection, run, counts, page.next_page_token, times)
         return PageOutcome(advanced, len(sorted_.changed), tuple(sorted_.disputed))
 
-    def confirm(
-        self,
-        lease: Lease,
-        run: Run,
-        page: KnownPage,
-        next_page_token: str | None,
-        requested_at: int,
-    ) -> Run | None:
-        """Count a page of a full listing that is known by its bytes.
-
-        Args:
-            lease: the source's lease.
-            run: of the listing.
-            page: as `known` found it.
-            next_page_token: the checkpoint to commit with it; None after the last page.
-            requested_at: when the page was asked for, by the server's clock, microseconds UTC.
-
-        Returns:
-            The run with its new checkpoint; None, and nothing was written, if a record of the
-            page has changed since, or waits in quarantine: then the page has to be merged.
-
-        Raises:
-            LeaseLost: another process took over; nothing was written.
-            StoreError: the state could not be written; nothing was.
-        """
-        with self._database.write(durable=False) as connection:
-            check(connection, lease)
-            listing = self._listings.number(connection, run.source, run.stream)
-            if not self.known.still_stands(connection, listing, page):
-                return None
-            if self._waiting(connection, run) & set(page.seqs):
-                return None
-            keep_seen(connection, run.run_id, run.pages, page.seqs)
-            counts = {"pages": 1, "records": len(page.seqs), "changed": 0, "quarantined": 0}
-            times = (requested_at, micros(self._clock))
-            return turn_page(connection, run, counts, next_page_token, times)
-
-    def _waiting(self, connection: Connection, run: Run) -> set[int]:
-        """Sequences of records of which a later version waits in quarantine."""
-        keys = quarantine.waiting(connection, (run.source, run.stream, SOURCE_SIDE))
-        if not keys:
-            return set()
-        return {
-            each.seq for each in self._merger.standing(connection, origin_of(run), keys).values()
-        }
+    def _make_sure(self, connection: Connection, run: Run, kept: Sequence[int]) -> None:
+        """Raise PageChanged if a known record has changed, or its next version waits."""
+        listing = self._listings.number(connection, run.source, run.stream)
+        if not self.known.still_stand(connection, listing, kept):
+            raise PageChanged
+        waiting = quarantine.waiting(connection, (run.source, run.stream, SOURCE_SIDE))
+        standing = self._merger.standing(connection, origin_of(run), waiting) if waiting else {}
+        if not {each.seq for each in standing.values()}.isdisjoint(kept):
+            raise PageChanged
 
     def _keep_known(
         self, connection: Connection, run: Run, page: PageRecords, sorted_: Sorted
     ) -> None:
-        """Remember a page that was merged to the full, so that its bytes tell all of it."""
-        doubted = page.refused or sorted_.disputed or sorted_.late
-        if page.digest and not doubted and len(sorted_.seqs) == len(page.records):
+        if page.prints is not None:
             listing = self._listings.number(connection, run.source, run.stream)
-            known = KnownPage(page.digest, sorted_.seqs)
+            known = KnownPage(page.prints, _seqs_by_item(page, page.prints, sorted_))
             self.known.keep(connection, listing, run.pages, known)
             if page.next_page_token is None:
                 self.known.forget_beyond(connection, listing, run.pages + 1)
@@ -184,11 +155,11 @@ class Pages:
         self, connection: Connection, run: Run, page: PageRecords, sorted_: Sorted
     ) -> None:
         """A record that cannot be read any more was listed all the same: it is not missing."""
-        seqs = sorted_.seqs
+        seqs = [*sorted_.seqs.values(), *(seq for seq in page.kept if seq)]
         if page.refused:
             keys = [refused.key for refused in page.refused]
             standing = self._merger.standing(connection, origin_of(run), keys)
-            seqs = seqs + [each.seq for each in standing.values()]
+            seqs += [each.seq for each in standing.values()]
         keep_seen(connection, run.run_id, run.pages, seqs)
 
     def take_in(self, lease: Lease, run: Run, record: Normalized, asked_at: int) -> Run:
@@ -234,6 +205,24 @@ class Pages:
                 outvoted = arrival_of(listed, listed.updated_at)
                 self._merger.keep_older(connection, origin_of(run), outvoted, now)
             return count_changes(connection, run, len(sorted_.changed), now)
+
+
+def _seqs_by_item(page: PageRecords, prints: Prints, sorted_: Sorted) -> list[int]:
+    """For each item the sequence of its record; 0 where more than its bytes is to be looked at."""
+    times = Counter(record.key for record in page.records)
+    doubted = {*sorted_.disputed, *(each.record.key for each in sorted_.late)}
+    doubted |= {key for key, count in times.items() if count > 1}
+    refused = set(marks_of([each.raw for each in page.refused if each.raw is not None]))
+    merged = iter(page.records)
+
+    def seq_of(mark: int, kept: int) -> int:
+        if kept or mark in refused:
+            return kept
+        key = next(merged).key
+        return 0 if key in doubted else sorted_.seqs[key]
+
+    kept = page.kept or repeat(0, len(prints.marks))
+    return [seq_of(mark, seq) for mark, seq in zip(prints.marks, kept, strict=True)]
 
 
 def origin_of(run: Run) -> Origin:

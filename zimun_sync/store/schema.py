@@ -229,13 +229,15 @@ seen = Table(
 )
 
 #: What the pages of a stream's latest full listing held: a digest of their items as they came,
-#: and the sequences that their records had then, eight bytes each. A hint, never the truth.
+#: a mark of each item, and the sequence that its record had then, eight bytes each; sequence 0
+#: where the item was refused or doubted. A hint, never the truth.
 known_pages = Table(
     "known_pages",
     metadata,
     Column("listing", Integer, primary_key=True, autoincrement=False),
     Column("page", Integer, primary_key=True, autoincrement=False),
     Column("digest", LargeBinary, nullable=False),
+    Column("marks", LargeBinary, nullable=False),
     Column("seqs", LargeBinary, nullable=False),
 )
 

@@ -14,5 +14,6 @@ def upgrade() -> None:
         sa.Column("listing", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("page", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("digest", sa.LargeBinary, nullable=False),
+        sa.Column("marks", sa.LargeBinary, nullable=False),
         sa.Column("seqs", sa.LargeBinary, nullable=False),
     )
