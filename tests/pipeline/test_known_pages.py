@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from tests.pipeline.conftest import Bench, appointment
 from tests.pipeline.test_inbox import Mail
 from tests.states import put_new_state
-from zimun_sync.normalize import Rules
-from zimun_sync.pipeline import normalizing
+from zimun_sync.normalize import Rules, normalize_items
 from zimun_sync.store import Store
 
 RECORDS = 25
@@ -30,14 +29,13 @@ def three_pages(bench: Bench) -> None:
 def normalized(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many appointments were normalized, page by page."""
     counts: list[int] = []
-    original = normalizing.normalize_items
 
     def counted(items: Any, normalizer: Any) -> Any:
         if normalizer.stream.name == "appointments":
             counts.append(len(items))
-        return original(items, normalizer)
+        return normalize_items(items, normalizer)
 
-    monkeypatch.setattr(normalizing, "normalize_items", counted)
+    monkeypatch.setattr("zimun_sync.pipeline.normalizing.normalize_items", counted)
     return counts
 
 

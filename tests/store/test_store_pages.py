@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from tests.store.conftest import (
     NORMALIZER,
     SECOND,
+    SOURCE,
+    STREAM,
     Feed,
     Listing,
     State,
@@ -19,7 +21,15 @@ from tests.store.conftest import (
 )
 from zimun_sync.errors import LeaseLost, StoreError
 from zimun_sync.normalize import Normalized, normalize_items
-from zimun_sync.store import LEASE_SECONDS, Lease, PageRecords, Store
+from zimun_sync.store import (
+    LEASE_SECONDS,
+    Lease,
+    PageChanged,
+    PageOutcome,
+    PageRecords,
+    Prints,
+    Store,
+)
 from zimun_sync.store.schema import history, records
 
 _keys = (f"s_{number}" for number in count())
@@ -79,6 +89,54 @@ def test_equal_content_without_updated_at_raises_the_version_but_not_the_sequenc
     assert feed.seqs() == {"a": 1}
     listing.page(record("a", "Older", updated=None), asked_at=8)
     assert feed.names() == {"a": "Cut"}
+
+
+def _known(listing: Listing, *records: Normalized) -> PageOutcome:
+    """Commit the only page of another listing, without the items of it that are known."""
+    prints = Prints(b"digest", [ord(each.key) for each in records])
+    found = listing.store.pages.known.find(SOURCE, STREAM, 0)
+    seq_of = dict(zip(found.prints.marks, found.seqs, strict=True)) if found else {}
+    kept = [seq_of.get(mark, 0) for mark in prints.marks]
+    fresh = [each for each, seq in zip(records, kept, strict=True) if not seq]
+    page = PageRecords(fresh, (), None, 0, prints=prints, kept=kept)
+    outcome = listing.store.pages.commit(listing.lease, listing.run, page)
+    listing.succeed()
+    listing.run = start(listing.store, listing.lease).run
+    return outcome
+
+
+def test_what_is_known_is_counted_and_not_missed(listing: Listing, feed: Feed) -> None:
+    _known(listing, record("a"), record("b"))
+    outcome = _known(listing, record("a"), record("c"))
+    assert (outcome.run.records, outcome.changed) == (2, 1)
+    assert feed.seqs() == {"a": 1, "b": 2, "c": 3}
+
+
+def test_what_has_changed_since_is_not_known(listing: Listing, feed: Feed) -> None:
+    _known(listing, record("a"), record("b"))
+    listing.page(record("b", "Colour", updated=2))
+    with pytest.raises(PageChanged):
+        _known(listing, record("a"), record("b"))
+    assert feed.names() == {"a": "Cut", "b": "Colour"}
+
+
+def test_a_record_without_a_time_is_never_known(listing: Listing) -> None:
+    _known(listing, record("a", updated=None), record("b"))
+    found = listing.store.pages.known.find(SOURCE, STREAM, 0)
+    assert found is not None
+    assert list(found.seqs) == [0, 2]
+
+
+def test_a_shorter_listing_forgets_the_pages_behind_it(listing: Listing) -> None:
+    prints = Prints(b"digest", [1])
+    for token in ("more", None):
+        page = PageRecords([record("a")], (), token, 0, prints=prints)
+        listing.run = listing.store.pages.commit(listing.lease, listing.run, page).run
+    listing.succeed()
+    listing.run = start(listing.store, listing.lease).run
+    _known(listing, record("a"))
+    assert listing.store.pages.known.find(SOURCE, STREAM, 0) is not None
+    assert listing.store.pages.known.find(SOURCE, STREAM, 1) is None
 
 
 def test_content_that_makes_the_same_row_costs_sinks_nothing(listing: Listing, feed: Feed) -> None:

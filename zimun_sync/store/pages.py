@@ -218,8 +218,10 @@ def _seqs_by_item(page: PageRecords, prints: Prints, sorted_: Sorted) -> list[in
     def seq_of(mark: int, kept: int) -> int:
         if kept or mark in refused:
             return kept
-        key = next(merged).key
-        return 0 if key in doubted else sorted_.seqs[key]
+        record = next(merged)
+        # Without a time of its own, each listing that shows it makes its version later.
+        timeless = record.updated_at is None
+        return 0 if timeless or record.key in doubted else sorted_.seqs[record.key]
 
     kept = page.kept or repeat(0, len(prints.marks))
     return [seq_of(mark, seq) for mark, seq in zip(prints.marks, kept, strict=True)]
