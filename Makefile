@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+PEERS  := $(VENV)/peers/.ready
 
 # Tests start hundreds of processes; compiling the modules for each costs more than the work.
 export PYTHONDONTWRITEBYTECODE :=
@@ -41,8 +42,16 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY)
-	$(BIN)/python bench/run.py
+# What a sync is compared with has an environment of its own.
+$(PEERS): bench/constraints-peers.txt $(READY)
+	$(PYTHON) -m venv $(VENV)/peers
+	$(VENV)/peers/bin/pip install --quiet --disable-pip-version-check \
+		-c bench/constraints-peers.txt 'dlt[duckdb]' httpx orjson pyarrow
+	touch $@
+
+# BENCH takes the options of bench/run.py.
+bench: $(READY) $(PEERS)
+	$(BIN)/python bench/run.py $(BENCH)
 	$(BIN)/python bench/latency.py
 	$(BIN)/python bench/intake.py
 

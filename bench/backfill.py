@@ -23,17 +23,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from run import Measured, measure
-from source import differences, forget_requests, program, requests, sandbox
+from measuring import Measured, measure
+from source import FILES, differences, forget_requests, program, requests, sandbox
 
 HERE = Path(__file__).parent
 #: Where each sink's content goes, below a folder of its own.
 PATHS = {"duckdb": "zimun.duckdb", "csv": "files", "parquet": "files"}
-#: The appointments of sinks that are no database, in DuckDB's SQL.
-FILES = {
-    "csv": "read_csv('{}/appointments.csv', types => {{'price_amount': 'DECIMAL(18, 4)'}})",
-    "parquet": "read_parquet('{}/current/appointments/**/*.parquet')",
-}
 #: Peaks that differ by no more than this share are called flat: Parquet holds a row group of one
 #: month, which grows to 65,536 rows and no further.
 FLAT = 0.15

@@ -1,153 +1,116 @@
-"""Side by side in one run: a sync into DuckDB against a bare httpx drain of the same pages.
+"""Side by side in one run: syncs, a bare drain of the same pages, and peers.
 
-Whole processes are timed from outside, start-up included, in turn (A B A B …), each sync into
-an empty folder. A row counts only if DuckDB then holds the source's checksums. Usage:
+Whole processes are timed from outside, start-up included, in turn (A B C A B C …). A row counts
+only if it then holds the source's checksums. Sizes are ROWS or ROWS@MILLISECONDS a page. Usage:
 
-    python bench/run.py [--rows 100000 1000000] [--latency-ms 0 50] [--rounds 3] [--csv]
+    python bench/run.py [--sizes 100000 1000000 100000@50] [--rounds 5] [--only sync script …]
 """
 
 import argparse
 import json
-import os
-import platform
-import shutil
-import statistics
-import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from source import differences, program, sandbox
+import yaml
+from machine import machine
+from nights import nights
+from picture import PICTURE, draw
+from rounds import PEERS
+from rows import ROWS
+from sizes import Plan, Size, compare
+from start import starts
+from table import tables
 
-HERE = Path(__file__).parent
-PAGE_SIZE = 500
-_CONFIG = """\
-state: sqlite:///state.db
-sources:
-  main:
-    base_url: {base_url}
-    client_id: "{client_id}"
-    client_secret: "{client_secret}"
-    page_size: {page_size}
-    streams: [organization, locations, appointments]
-sinks:
-  analytics: {{type: duckdb, path: zimun.duckdb}}
-"""
-_CSV = "  files: {type: csv, path: csv}\n"
+OUT = Path(__file__).parent / "out" / "results.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """One process: seconds on the wall, seconds of CPU, peak resident memory in MB."""
-
-    wall: float
-    cpu: float
-    peak_mb: float
+def size(text: str) -> Size:
+    """Read `ROWS` or `ROWS@MILLISECONDS`; ValueError if it is neither."""
+    rows, _, latency_ms = text.partition("@")
+    return Size(int(rows), int(latency_ms or 0))
 
 
-def measure(command: Sequence[str]) -> Measured:
-    """Run a command to its end and read the kernel's account of it."""
-    began = time.perf_counter()
-    with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said)
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
-        said.seek(0)
-        if process.returncode:
-            sys.exit(f"{' '.join(command)} failed:\n{said.read().decode()}")
-    return Measured(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+def setting(text: str) -> tuple[str, Any]:
+    """Read `NAME=VALUE`, the value as YAML; ValueError if it is not that."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError(text)
+    return name, yaml.safe_load(value)
 
 
-def drain(api: dict[str, Any]) -> Measured:
-    """The bare drain."""
-    script = [sys.executable, str(HERE / "drain.py")]
-    return measure(
-        [*script, api["base_url"], str(PAGE_SIZE), api["client_id"], api["client_secret"]]
+def options() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-
-
-def sync(api: dict[str, Any], *, csv: bool) -> Measured:
-    """A first full sync into an empty folder, its content compared with the source's."""
-    folder = Path(tempfile.mkdtemp(prefix="zimun-bench-"))
-    try:
-        config = folder / "zimun-sync.yaml"
-        config.write_text(_CONFIG.format(page_size=PAGE_SIZE, **api) + _CSV * csv)
-        config.chmod(0o600)
-        result = measure([program("zimun-sync"), "sync", "--config", str(config), "--json"])
-        _compare(api, folder / "zimun.duckdb")
-    finally:
-        shutil.rmtree(folder)
-    return result
-
-
-def _compare(api: dict[str, Any], database: Path) -> None:
-    wrong = differences(api, database)
-    if wrong:
-        sys.exit(f"DuckDB does not hold the source's content (source, DuckDB): {wrong}")
-
-
-def compare(rows: int, latency_ms: int, rounds: int, *, csv: bool) -> dict[str, Any]:
-    """Medians of both, and the median of the ratios taken pair by pair."""
-    with sandbox(rows, latency_ms) as api:
-        drain(api)
-        pairs = [(drain(api), sync(api, csv=csv)) for _ in range(rounds)]
-    drains, syncs = zip(*pairs, strict=True)
-    return {
-        "rows": rows,
-        "latency_ms": latency_ms,
-        "sinks": "duckdb + csv" if csv else "duckdb",
-        "rounds": rounds,
-        "drain_s": statistics.median(each.wall for each in drains),
-        "sync_s": statistics.median(each.wall for each in syncs),
-        "ratio": statistics.median(b.wall / a.wall for a, b in pairs),
-        "sync_cpu_s": statistics.median(each.cpu for each in syncs),
-        "peak_mb": max(each.peak_mb for each in syncs),
-    }
-
-
-def _table(results: Sequence[dict[str, Any]]) -> str:
-    lines = [
-        "| rows | ms a page | sinks | drain, s | sync, s | ratio | sync CPU, s | peak, MB |",
-        "|---:|---:|---|---:|---:|---:|---:|---:|",
-    ]
-    lines += [
-        f"| {each['rows']:,} | {each['latency_ms']} | {each['sinks']} | {each['drain_s']:.2f} "
-        f"| {each['sync_s']:.2f} | {each['ratio']:.2f} | {each['sync_cpu_s']:.2f} "
-        f"| {each['peak_mb']:.0f} |"
-        for each in results
-    ]
-    return "\n".join(lines)
-
-
-def _machine() -> str:
-    versions = ", ".join(f"{name} {version(name)}" for name in ("zimun-sync", "httpx", "duckdb"))
-    return f"{os.cpu_count()} cores, Python {platform.python_version()}, {versions}"
+    sizes = [Size(100_000), Size(1_000_000), Size(100_000, 50)]
+    add = parser.add_argument
+    add(
+        "--sizes",
+        type=size,
+        nargs="*",
+        default=sizes,
+        metavar="ROWS[@MS]",
+        help="appointments, and the milliseconds that each page takes at least",
+    )
+    add("--rounds", type=int, default=5, help="how often each row runs")
+    add("--only", nargs="+", default=[], choices=list(ROWS), help="rows of the table")
+    add(
+        "--setting",
+        type=setting,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="of zimun-sync's source; repeatable",
+    )
+    add("--no-start", action="store_true", help="leave out the commands' start")
+    add("--nights", type=int, default=100, help="how many to grow for; 0 leaves it out")
+    add("--night-rows", type=int, default=100_000, help="appointments in those nights")
+    add("--peers", type=Path, default=PEERS, help="the Python of the peers' environment")
+    add(
+        "--picture",
+        type=Path,
+        nargs="?",
+        const=PICTURE,
+        help="draw the comparison too, by default to docs/performance.svg",
+    )
+    return parser.parse_args()
 
 
 def main() -> None:
-    """Run every combination and print a table; details go to bench/out/results.json."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000])
-    parser.add_argument("--latency-ms", type=int, nargs="+", default=[0, 50])
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--csv", action="store_true", help="with CSV as a second sink")
-    options = parser.parse_args()
-    results = []
-    for latency_ms in options.latency_ms:
-        for rows in options.rows:
-            print(f"{rows:,} rows, {latency_ms} ms a page …", file=sys.stderr)
-            results.append(compare(rows, latency_ms, options.rounds, csv=options.csv))
-    out = HERE / "out"
-    out.mkdir(exist_ok=True)
-    (out / "results.json").write_text(json.dumps(results, indent=2))
-    print(f"{_machine()}; page size {PAGE_SIZE}, medians of {options.rounds} rounds\n")
-    print(_table(results))
+    """Measure, print tables; what is done so far is in bench/out/results.json."""
+    told = options()
+    plan = Plan(told.rounds, told.only, dict(told.setting), told.peers)
+    _need_peers(plan, told.sizes)
+    results: dict[str, Any] = {"machine": machine(told.peers), "settings": plan.settings}
+    results["sizes"] = []
+    for each in told.sizes:
+        results["sizes"].append(compare(each, plan))
+        _keep(results)
+    if not told.no_start:
+        results["starts"] = starts(plan)
+        _keep(results)
+    if told.nights:
+        results["nights"] = nights(told.night_rows, told.nights, plan)
+        _keep(results)
+    print(tables(results))
+    if told.picture and results["sizes"]:
+        told.picture.write_text(draw(results))
+
+
+def _need_peers(plan: Plan, sizes: list[Size]) -> None:
+    names = {name for each in sizes for name in plan.names(each) if ROWS[name].peer}
+    if names and not plan.peers.exists():
+        sys.exit(
+            f"{plan.peers} is not there, which {', '.join(sorted(names))} need. "
+            "`make bench` makes it; `--only` measures without them."
+        )
+
+
+def _keep(results: dict[str, Any]) -> None:
+    OUT.parent.mkdir(exist_ok=True)
+    OUT.write_text(json.dumps(results, indent=2))
 
 
 if __name__ == "__main__":

@@ -7,8 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.request import Request, urlopen
+
+#: The appointments of sinks that are no database, in DuckDB's SQL; braces stand for the folder.
+FILES: Final = {
+    "csv": "read_csv('{}/appointments.csv', types => {{'price_amount': 'DECIMAL(18, 4)'}})",
+    "parquet": "read_parquet('{}/current/appointments/**/*.parquet')",
+}
 
 
 def program(name: str) -> str:

@@ -1,0 +1,1 @@
+"""The programs that a sync is compared with; each runs in a process of its own."""
