@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -109,32 +110,35 @@ def _imported(tree: ast.AST, of: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def _imports() -> set[tuple[str, str]]:
-    """Every (part, part it imports)."""
-    found = set()
+def _files() -> Iterator[tuple[str, Path]]:
+    """Every file with the part it belongs to."""
     for package, root in ROOTS.items():
         for file in root.rglob("*.py"):
             inside = file.relative_to(root).with_suffix("").as_posix().replace("/", ".")
-            importer = _part(f"{package}.{inside}".removesuffix(".__init__"))
-            tree = ast.parse(file.read_text(encoding="utf-8"))
-            found |= {(importer, _part(name)) for name in _imported(tree, file)}
-    return found
+            yield _part(f"{package}.{inside}".removesuffix(".__init__")), file
 
 
-IMPORTS = _imports()
+@cache  # not when the module is imported, which every worker does
+def _imports() -> frozenset[tuple[str, str]]:
+    """Every (part, part it imports)."""
+    return frozenset(
+        (importer, _part(name))
+        for importer, file in _files()
+        for name in _imported(ast.parse(file.read_text(encoding="utf-8")), file)
+    )
 
 
-@pytest.mark.parametrize("part", sorted({importer for importer, _ in IMPORTS}))
+@pytest.mark.parametrize("part", sorted({part for part, _ in _files()}))
 def test_imports_run_one_way(part: str) -> None:
-    ours = {imported for _, imported in IMPORTS if imported in MAY_IMPORT}
-    used = {imported for importer, imported in IMPORTS if importer == part} & ours
+    ours = {imported for _, imported in _imports() if imported in MAY_IMPORT}
+    used = {imported for importer, imported in _imports() if importer == part} & ours
     assert part in MAY_IMPORT, f"say in MAY_IMPORT what {part} may import"
     assert used - {part} <= MAY_IMPORT[part]
 
 
 @pytest.mark.parametrize("library", KEPT_TO)
 def test_a_library_stays_where_it_belongs(library: str) -> None:
-    users = {importer for importer, imported in IMPORTS if imported == library}
+    users = {importer for importer, imported in _imports() if imported == library}
     assert users
     assert users <= KEPT_TO[library]
 

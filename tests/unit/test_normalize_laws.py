@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from zimun_sync.errors import RecordInvalid
 from zimun_sync.model import STREAMS
-from zimun_sync.normalize import Normalized, Normalizer, Place, Places, Rules, unpack_row
+from zimun_sync.normalize import (
+    Normalized,
+    Normalizer,
+    Place,
+    Places,
+    Rules,
+    normalize_items,
+    unpack_row,
+)
 from zimun_sync.sinks import Batch, StoredChange
 from zimun_sync.tables import upserts_table
 
@@ -112,6 +120,36 @@ def test_the_order_of_fields_never_matters(record: dict[str, Any], order: Any, s
         assert one._replace(raw=b"") == other._replace(raw=b"")
     else:
         assert type(one) is type(other) is RecordInvalid
+
+
+ITEMS = st.binary(max_size=5) | (RECORDS | WORKABLE).map(lambda record: json.dumps(record).encode())
+
+
+@settings(max_examples=300)
+@given(stream=STREAM, page=st.lists(ITEMS, max_size=6))
+def test_a_page_is_what_its_items_are_one_by_one(stream: str, page: list[bytes]) -> None:
+    alone = [normalized(stream, raw) for raw in page]
+
+    items = normalize_items(page, NORMALIZERS[stream])
+
+    assert items.records == [each for each in alone if isinstance(each, Normalized)]
+    told = [(each.code, each.message) for each in alone if isinstance(each, RecordInvalid)]
+    assert [(refused.code, refused.message) for refused in items.refused] == told
+    assert [type(each) for each in NORMALIZERS[stream].normalize_each(page)] == [
+        type(each) for each in alone
+    ]
+
+
+@given(records=st.lists(RECORDS, max_size=6))
+def test_a_page_has_the_new_fields_of_its_items_in_their_order(
+    records: list[dict[str, Any]],
+) -> None:
+    page = [json.dumps(record).encode() for record in records]
+    alone, together = (Normalizer(STREAMS["services"], Rules({}, {}), PLACES) for _ in range(2))
+
+    one_by_one = [told for raw in page for told in normalize_items([raw], alone).noticed]
+
+    assert normalize_items(page, together).noticed == one_by_one
 
 
 PERSONAL = ("contact_name", "contact_email", "contact_phone", "notes")

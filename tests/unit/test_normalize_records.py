@@ -12,8 +12,8 @@ from zimun_sync.errors import RecordInvalid
 from zimun_sync.model import STREAMS
 from zimun_sync.normalize import Place, Places, Rules
 from zimun_sync.normalize.fields import DEFAULT_FIELDS, mappable_columns
+from zimun_sync.normalize.finishing import STATUSES
 from zimun_sync.normalize.items import normalize_items
-from zimun_sync.normalize.normalizer import STATUSES
 
 BERLIN = Places(Place("Europe/Berlin", "DE"))
 

@@ -1,6 +1,7 @@
 """Instants, wall clocks and the nights on which clocks change."""
 
-from datetime import UTC, datetime, timedelta
+import re
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -153,6 +154,73 @@ def test_zones_change_only_on_a_whole_minute() -> None:
 
     assert sum(map(len, changes.values())) > 10_000
     assert {zone for zone, found in changes.items() if any(at % 60 for at in found)} == set()
+
+
+def test_the_day_of_a_change_is_right_to_the_minute() -> None:
+    """The offset of a day is remembered as a whole where it stays the same."""
+    for name in sorted(available_timezones())[::20]:
+        zone = ZoneInfo(name)
+        for change in _changes(zone):
+            moments = [change + minutes * 60 for minutes in (-1440, -61, -1, 0, 1, 61, 1440)]
+            found = [timedelta(seconds=offset_seconds(name, at * 1_000_000)) for at in moments]
+            assert found == [_offset(zone, at) for at in moments], name
+
+
+OFFSETS = st.timedeltas(timedelta(hours=-23), timedelta(hours=23))
+TIMES = st.datetimes(
+    datetime(1, 1, 3),  # noqa: DTZ001 - Hypothesis adds the zone
+    datetime(9999, 12, 29),  # noqa: DTZ001 - as above
+    timezones=st.just(UTC)
+    | OFFSETS.map(timezone)
+    | OFFSETS.map(lambda offset: timezone(timedelta(minutes=offset // timedelta(minutes=1)))),
+)
+
+
+@given(start=TIMES, created=TIMES, separator=st.sampled_from("T é"))
+def test_every_time_is_the_instant_that_it_says(
+    bench: Any, start: datetime, created: datetime, separator: str
+) -> None:
+    row = bench().row(
+        appointment_time=start.isoformat(separator),
+        created_at=re.sub(r"\+00:00$", "Z", created.isoformat(separator)),
+    )
+
+    assert (row["starts_at"], row["created_at"]) == (start, created)
+    offset = timedelta(seconds=int((start.utcoffset() or timedelta()).total_seconds()))
+    assert row["local_start"] == start.astimezone(UTC).replace(tzinfo=None) + offset
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "z",
+        " Z",
+        "Z ",
+        "+01",
+        "+0100",
+        "+01:00",
+        "+24:00",
+        "+1:00",
+        "+01:60",
+        "-01:00:30",
+        "+\uff101:00",
+    ],
+)
+@pytest.mark.parametrize(
+    "clock", ["2026-06-01T09:45:00", "20260601T0945+01:00", "2026-06-01T09:45"]
+)
+def test_an_odd_offset_is_read_as_the_standard_library_does(
+    bench: Any, clock: str, ending: str
+) -> None:
+    given_time = clock + ending
+    try:
+        expected = datetime.fromisoformat(given_time)
+    except ValueError:
+        assert bench().refusal(appointment_time=given_time)[0] == "bad-time"
+        assert bench().refusal(created_at=given_time)[0] == "bad-time"
+        return
+    row = bench().row(appointment_time=given_time, created_at=given_time)
+    assert row["starts_at"] == row["created_at"] == expected
 
 
 def _changes(zone: ZoneInfo) -> list[int]:

@@ -86,7 +86,7 @@ def _converter(stream: Stream, column: Column) -> Converter:
     if column.name == "duration_minutes":
         return values.minutes
     if stream.name == "appointments" and column.name == "starts_at":
-        return values.moment
+        return values.local_moment
     if stream.name == "availability" and column.name == "slots":
         return slots.slots
     return _CONVERTERS[column.type]

@@ -1,11 +1,10 @@
-"""What follows from a row's plain columns: times at the place, a canonical status, E.164.
+"""What follows from plain columns: times at the place, a canonical status, E.164.
 
-A finisher of a stream's rows changes a row in place and raises RecordInvalid where it lacks what
-every record of its stream has.
+A finisher gets the columns of a batch and returns those that it fills or changes. It raises
+RecordInvalid for the first record that lacks what every record of its stream has.
 """
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -18,73 +17,90 @@ from zimun_sync.model import (
     ORGANIZATION,
     STAFF,
     Stream,
-    to_micros,
 )
-from zimun_sync.normalize import slots, values
-from zimun_sync.normalize.places import Place, Places, offset_seconds, phone, zone
+from zimun_sync.normalize import slots, times
+from zimun_sync.normalize.batches import Batch, Failures, Values, attempt
+from zimun_sync.normalize.places import Places, offset_seconds, phone, zone
 from zimun_sync.normalize.rules import Rules
 
-#: Fills the columns of a row that are worked out from others.
-Finish = Callable[[list[Any]], None]
+Columns = Mapping[str, Values]
+Finish = Callable[[Columns], dict[str, Values]]
 
-STATUSES: Final = frozenset(
-    {"held", "scheduled", "confirmed", "completed", "no_show", "cancelled"}
-)
+STATUSES: Final = frozenset({"held", "scheduled", "confirmed", "completed", "no_show", "cancelled"})
 _SPELLINGS: Final = {"canceled": "cancelled", "noshow": "no_show"}
 _MOST_STATUSES: Final = 1024
 _SECOND, _MINUTE, _DAY = 1_000_000, 60_000_000, 86_400_000_000
 
 
-def finisher(stream: Stream, rules: Rules, places: Places) -> Finish:
+def finisher_of(stream: Stream, rules: Rules, places: Places) -> Finish:
     """What finishes a stream's rows."""
-    match stream.name:
-        case APPOINTMENTS.name:
-            return _Appointments(rules, places)
-        case STAFF.name:
-            return _phones(STAFF, rules, places)
-        case LOCATIONS.name:
-            return _locations(rules, places)
-        case ORGANIZATION.name:
-            return _known_zone(columns_of(ORGANIZATION)["timezone"])
-        case AVAILABILITY.name:
-            return _days(AVAILABILITY, slots.count_slots)
-        case HOLIDAYS.name:
-            return _days(HOLIDAYS, slots.require_day)
-        case _:
-            return _nothing
+    at = _At(rules, places)
+    finishers: dict[str, Finish] = {
+        APPOINTMENTS.name: _Appointments(rules, at),
+        STAFF.name: lambda columns: {"phone": at.phones(columns, "phone")},
+        LOCATIONS.name: lambda columns: _zones(columns) | {"phone": at.phones(columns, "phone")},
+        ORGANIZATION.name: _zones,
+        AVAILABILITY.name: _slots,
+        HOLIDAYS.name: _days,
+    }
+    return finishers.get(stream.name, lambda _columns: {})
 
 
-def columns_of(stream: Stream) -> dict[str, int]:
-    """Indexes of a stream's content columns, by name."""
-    return {column.name: index for index, column in enumerate(stream.content)}
+def finish(batch: Batch, finisher: Finish) -> None:
+    """Fill columns that follow from others; records that the finisher does not take are refused."""
+    try:
+        found = finisher(batch.columns) if batch.numbers else {}
+    except RecordInvalid:
+        failures: Failures = {}
+        attempt(lambda each: finisher(batch.at(each)), range(len(batch.numbers)), failures)
+        batch.refuse(failures)
+        finish(batch, finisher)
+    else:
+        batch.columns |= found
 
 
-_AT = columns_of(APPOINTMENTS)
-_LOCATION, _STATUS, _SOURCE_STATUS = _AT["location_id"], _AT["status"], _AT["source_status"]
-_STARTS_AT, _ENDS_AT, _DURATION = _AT["starts_at"], _AT["ends_at"], _AT["duration_minutes"]
-_LOCAL_START, _LOCAL_DATE = _AT["local_start"], _AT["local_date"]
-_TIMEZONE, _OFFSET, _PHONE = _AT["timezone"], _AT["utc_offset_minutes"], _AT["contact_phone"]
+class _At:
+    """Zone and region at each place."""
+
+    def __init__(self, rules: Rules, places: Places) -> None:
+        def told(location: str | None) -> tuple[str | None, str | None]:
+            place = places.at(location)
+            return place.timezone, place.region or rules.phone_region
+
+        self._elsewhere = told(None)
+        self._places: dict[str | None, tuple[str | None, str | None]] = {
+            location: told(location) for location in places.locations
+        }
+
+    def zones(self, columns: Columns) -> list[str | None]:
+        """Zones of records, by their locations."""
+        get, elsewhere = self._places.get, self._elsewhere
+        return [get(location, elsewhere)[0] for location in columns["location_id"]]
+
+    def phones(self, columns: Columns, column: str) -> Values:
+        """A column of telephone numbers, in E.164 where it can be told."""
+        get, elsewhere = self._places.get, self._elsewhere
+        return [
+            number and phone(number, get(location, elsewhere)[1])
+            for number, location in zip(columns[column], columns["location_id"], strict=True)
+        ]
 
 
 class _Appointments:
     """Times, status and telephone number of appointments."""
 
-    def __init__(self, rules: Rules, places: Places) -> None:
+    def __init__(self, rules: Rules, at: _At) -> None:
         self._statuses = rules.statuses
-        self._region = rules.phone_region
-        self._elsewhere = places.at(None)
-        self._places = {location: places.at(location) for location in places.locations}
         self._status = lru_cache(_MOST_STATUSES)(self._canonical_status)
+        self._at = at
 
-    def __call__(self, row: list[Any]) -> None:
-        start: datetime | None = row[_STARTS_AT]
-        if start is None:
+    def __call__(self, columns: Columns) -> dict[str, Values]:
+        if None in columns["starts_at"]:
             raise RecordInvalid("missing-time", "The appointment has no start time.")
-        place = self._places.get(row[_LOCATION], self._elsewhere)
-        _set_times(row, start, place.timezone)
-        row[_STATUS] = self._status(row[_SOURCE_STATUS])
-        if row[_PHONE]:
-            row[_PHONE] = phone(row[_PHONE], place.region or self._region)
+        return _times(columns, self._at.zones(columns)) | {
+            "status": list(map(self._status, columns["source_status"])),
+            "contact_phone": self._at.phones(columns, "contact_phone"),
+        }
 
     def _canonical_status(self, given: str | None) -> str | None:
         if given is None:
@@ -97,65 +113,50 @@ class _Appointments:
         return word if word in STATUSES else "other"
 
 
-def _set_times(row: list[Any], start: datetime, timezone: str | None) -> None:
-    micros = values.within_calendar(to_micros(start))
-    if timezone is None:
-        given = start.utcoffset()
-        offset = 0 if given is None else int(given.total_seconds())
-    else:
-        offset = offset_seconds(timezone, micros)
-    local = micros + offset * _SECOND
-    row[_STARTS_AT] = micros
-    row[_TIMEZONE] = timezone
-    row[_OFFSET] = offset // 60
-    row[_LOCAL_START] = local
-    row[_LOCAL_DATE] = local // _DAY
-    duration = row[_DURATION]
-    if duration is not None:
-        row[_ENDS_AT] = values.within_calendar(micros + duration * _MINUTE)
+def _times(columns: Columns, zones: list[str | None]) -> dict[str, Values]:
+    """Where every appointment has a start: when it is, there and everywhere."""
+    starts = [start for start, _ in columns["starts_at"]]
+    times.require_calendar(starts)
+    offsets = [
+        offset if zone is None else offset_seconds(zone, start)
+        for (start, offset), zone in zip(columns["starts_at"], zones, strict=True)
+    ]
+    local = [start + offset * _SECOND for start, offset in zip(starts, offsets, strict=True)]
+    lengths = zip(starts, columns["duration_minutes"], strict=True)
+    ends = [None if length is None else start + length * _MINUTE for start, length in lengths]
+    times.require_calendar(ends)
+    return {
+        "starts_at": starts,
+        "ends_at": ends,
+        "local_start": local,
+        "local_date": [each // _DAY for each in local],
+        "timezone": zones,
+        "utc_offset_minutes": [offset // 60 for offset in offsets],
+    }
 
 
-def _nothing(row: list[Any]) -> None:
-    """Streams without derived columns."""
+def _zones(columns: Columns) -> dict[str, Values]:
+    for name in columns["timezone"]:
+        if name is not None:
+            zone(name)
+    return {}
 
 
-def _phones(stream: Stream, rules: Rules, places: Places) -> Finish:
-    at = columns_of(stream)
-    location, number = at["location_id"], at["phone"]
-
-    def finish(row: list[Any]) -> None:
-        if row[number]:
-            region = places.at(row[location]).region or rules.phone_region
-            row[number] = phone(row[number], region)
-
-    return finish
+def _days(columns: Columns) -> dict[str, Values]:
+    for day in columns["date"]:
+        slots.require_day({"date": day})
+    return {}
 
 
-def _known_zone(column: int) -> Finish:
-    def finish(row: list[Any]) -> None:
-        if row[column] is not None:
-            zone(row[column])
-
-    return finish
-
-
-def _locations(rules: Rules, places: Places) -> Finish:
-    check_zone = _known_zone(columns_of(LOCATIONS)["timezone"])
-    set_phone = _phones(LOCATIONS, rules, places)
-
-    def finish(row: list[Any]) -> None:
-        check_zone(row)
-        set_phone(row)
-
-    return finish
+def _slots(columns: Columns) -> dict[str, Values]:
+    filled: list[dict[str, Any]] = [
+        {"date": day, "slots": found}
+        for day, found in zip(columns["date"], columns["slots"], strict=True)
+    ]
+    for each in filled:
+        slots.count_slots(each)
+    return _columns(filled, ("slots", "slot_count", "free_minutes"))
 
 
-def _days(stream: Stream, finish_day: Callable[[dict[str, Any]], None]) -> Finish:
-    names = [column.name for column in stream.content]
-
-    def finish(row: list[Any]) -> None:
-        filled = dict(zip(names, row, strict=True))
-        finish_day(filled)
-        row[:] = filled.values()
-
-    return finish
+def _columns(rows: Iterable[Mapping[str, Any]], names: Iterable[str]) -> dict[str, Values]:
+    return {name: [row[name] for row in rows] for name in names}

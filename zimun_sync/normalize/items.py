@@ -1,11 +1,11 @@
 """Normalizing a page: each item on its own, so that one bad record stands alone."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from hashlib import sha256
+from itertools import repeat
 from typing import NamedTuple
 
-from zimun_sync.errors import RecordInvalid
-from zimun_sync.normalize.normalizer import Normalized, Normalizer
+from zimun_sync.normalize.normalizer import Canonical, Normalized, Normalizer
 from zimun_sync.normalize.noticing import Noticed
 
 
@@ -26,14 +26,45 @@ class Items(NamedTuple):
     noticed: list[Noticed]
 
 
-def normalize_items(items: Iterable[bytes], normalizer: Normalizer) -> Items:
+class Outcome(NamedTuple):
+    """What became of a page's items, without their bytes: those who ask have them.
+
+    Args:
+        records: those that were normalized.
+        refused: number of the item, its key, code and message.
+        noticed: unknown fields.
+    """
+
+    records: Canonical
+    refused: list[tuple[int, str, str, str]]
+    noticed: list[Noticed]
+
+    def of(self, items: Sequence[bytes]) -> Items:
+        """The same with the bytes of the items that it came of."""
+        left_out = {number for number, *_ in self.refused}
+        raws = items
+        if left_out:
+            raws = [raw for number, raw in enumerate(items) if number not in left_out]
+        # Spares the call of a constructor in Python for every record of a first sync.
+        made = map(tuple.__new__, repeat(Normalized), zip(*self.records, raws, strict=True))
+        refused = [
+            Refused(key, code, message, items[number])
+            for number, key, code, message in self.refused
+        ]
+        return Items(list(made), refused, self.noticed)
+
+
+def normalize_items(items: Sequence[bytes], normalizer: Normalizer) -> Items:
     """Normalize every item, or tell why it cannot be."""
-    result = Items([], [], [])
-    for raw in items:
-        try:
-            result.records.append(normalizer.normalize(raw))
-        except RecordInvalid as error:
-            key = normalizer.key_of(raw) or f"sha256:{sha256(raw).hexdigest()}"
-            result.refused.append(Refused(key, error.code, error.message, raw))
-    result.noticed.extend(normalizer.noticed())
-    return result
+    return outcome_of(items, normalizer).of(items)
+
+
+def outcome_of(items: Sequence[bytes], normalizer: Normalizer) -> Outcome:
+    """The same without the items' bytes."""
+    records, errors = normalizer.normalize_all(items)
+    refused = []
+    for number, error in sorted(errors.items()):
+        raw = items[number]
+        key = normalizer.key_of(raw) or f"sha256:{sha256(raw).hexdigest()}"
+        refused.append((number, key, error.code, error.message))
+    return Outcome(records, refused, normalizer.noticed())

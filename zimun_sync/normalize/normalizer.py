@@ -1,7 +1,8 @@
-"""The normalizer: raw bytes of one item in, a canonical row out, or a reason why not."""
+"""The normalizer: raw bytes of items in, canonical rows out, or a reason why not."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from hashlib import blake2b
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import msgspec
@@ -9,20 +10,19 @@ import msgspec
 from zimun_sync.errors import RecordInvalid
 from zimun_sync.model import Stream
 from zimun_sync.normalize import values
+from zimun_sync.normalize.batches import Batch, Failures, Values, attempt, converted, take
 from zimun_sync.normalize.fields import fields_of
-from zimun_sync.normalize.finishing import columns_of, finisher
+from zimun_sync.normalize.finishing import finish, finisher_of
 from zimun_sync.normalize.noticing import Noticed, Noticing
 from zimun_sync.normalize.places import Places
+from zimun_sync.normalize.prices import split_prices
 from zimun_sync.normalize.promotions import Promoter
-from zimun_sync.normalize.rows import DIGEST_BYTES, hash_of, pack_row, unpack_row
+from zimun_sync.normalize.rows import hash_of, pack_row, unpack_row
 from zimun_sync.normalize.rules import Rules
-from zimun_sync.normalize.shapes import NOWHERE, Shape, Shapes
 
+_ENTRIES = "promoted values"  # no column is called so
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 _encode_json = msgspec.json.Encoder(order="sorted", decimal_format="number").encode
-
-#: All of a normalized record but its raw bytes: its key, version, hash, row and the row's hash.
-Canonical = tuple[str, int | None, bytes, bytes, bytes]
 
 
 class Normalized(NamedTuple):
@@ -46,6 +46,24 @@ class Normalized(NamedTuple):
     raw: bytes
 
 
+class Canonical(NamedTuple):
+    """Normalized records by field, without what the caller has: the items' bytes.
+
+    Args:
+        keys: as in `Normalized`, like all but the last.
+        updated_at: one a record.
+        hashes: one a record.
+        rows: one a record.
+        row_hashes: one a record.
+    """
+
+    keys: list[str]
+    updated_at: list[int | None]
+    hashes: list[bytes]
+    rows: list[bytes]
+    row_hashes: list[bytes]
+
+
 class Normalizer:
     """Normalizes one stream's records; holds no state between records but caches.
 
@@ -59,17 +77,12 @@ class Normalizer:
         self.stream = stream
         names = rules.fields.get(stream.name, {})
         self._fields = fields_of(stream, names)
-        is_priced = any(column.name == "price_amount" for column in stream.content)
-        price_names = tuple(names.get("price", ("price",))) if is_priced else ()
-        self._at = columns_of(stream)
-        self._key, self._updated_at = self._at[stream.key], self._at["updated_at"]
-        self._extra = self._at["extra"]
-        self._split_price = _PriceSplitter(price_names, self._at) if is_priced else None
-        self._shape_of = Shapes(stream, self._fields, price_names).of
+        self._price_names = tuple(names.get("price", ("price",)))
+        self._priced = any(column.name == "price_amount" for column in stream.content)
+        self._columns = [column.name for column in stream.content]
         self.promoter = Promoter(rules.promote.get(stream.name, {}))
-        self._promotes = bool(self.promoter)
-        self._noticing = Noticing(price_names)
-        self._finish = finisher(stream, rules, places)
+        self._noticing = Noticing(self._price_names if self._priced else ())
+        self._finish = finisher_of(stream, rules, places)
 
     def normalize(self, raw: bytes) -> Normalized:
         """The canonical form of one item.
@@ -77,24 +90,34 @@ class Normalizer:
         Raises:
             RecordInvalid: with a code and the field at fault; the item goes to quarantine.
         """
-        return Normalized(*self.canonical(raw), raw)
+        (found,) = self.normalize_each((raw,))
+        if isinstance(found, RecordInvalid):
+            raise found
+        return found
 
-    def canonical(self, raw: bytes) -> Canonical:
-        """The same without the raw bytes, which the caller has."""
-        content = self._parse(raw)
-        digest = blake2b(_encode_json(content), digest_size=DIGEST_BYTES).digest()
-        row = self._row_of(content)
-        key = row[self._key]
-        if key is None:
-            raise RecordInvalid("missing-id", f"The record has no {self.stream.key!r}.")
-        key = values.key(key, self.stream.key)
-        self._finish(row)
-        packed = pack_row(row)
-        return key, row[self._updated_at], digest, packed, hash_of(packed)
+    def normalize_each(self, items: Sequence[bytes]) -> list[Normalized | RecordInvalid]:
+        """The canonical form of each item, or why it has none; much faster than one by one."""
+        records, refused = self.normalize_all(items)
+        made = zip(*records, strict=True)
+        return [
+            refused[number] if number in refused else Normalized(*next(made), raw)
+            for number, raw in enumerate(items)
+        ]
+
+    def normalize_all(self, items: Iterable[bytes]) -> tuple[Canonical, dict[int, RecordInvalid]]:
+        """All the records that items are, and why the others are none, by the items' numbers."""
+        batch = _decoded(items)
+        self._fill(batch)
+        self._noticing(batch.contents)
+        self._complete(batch)
+        rows = list(map(pack_row, self._rows(batch.columns)))
+        keys, updated_at = batch.columns[self.stream.key], batch.columns["updated_at"]
+        records = Canonical(keys, updated_at, batch.digests, rows, list(map(hash_of, rows)))
+        return records, batch.refused
 
     def organization_of(self, record: Normalized) -> str | None:
         """The organization a normalized record belongs to, where it says so."""
-        found: str | None = unpack_row(record.row)[self._at["organization_id"]]
+        found: str | None = unpack_row(record.row)[self._columns.index("organization_id")]
         return found
 
     def noticed(self) -> list[Noticed]:
@@ -105,66 +128,65 @@ class Normalizer:
         """The key of an item that could not be normalized, where it has a readable one."""
         names = next(field.names for field in self._fields if field.column == self.stream.key)
         try:
-            content = self._parse(raw)
-            found = (content.get(name) for name in names)
-            return values.key(next((each for each in found if each is not None), None), names[0])
+            (found,) = take([_parse(raw)], names)
+            return values.key(found, names[0])
         except RecordInvalid:
             return None
 
-    def _parse(self, raw: bytes) -> dict[str, Any]:
+    def _fill(self, batch: Batch) -> None:
+        """Plain columns, the price and promoted fields; what is left in `contents` is `extra`."""
+        failures: Failures = {}
+        for field in self._fields:
+            given = take(batch.contents, field.names)
+            batch.columns[field.column] = converted(given, field, failures)
+        if self._priced:
+            batch.columns |= split_prices(batch.contents, self._price_names, failures)
+        if self.promoter:
+            batch.columns[_ENTRIES] = attempt(self.promoter.take, batch.contents, failures)
+        batch.refuse(failures)
+
+    def _complete(self, batch: Batch) -> None:
+        """What follows from plain columns."""
+        keys, failures = batch.columns[self.stream.key], Failures()
+        if not values.are_keys(keys):
+            attempt(self._require_key, keys, failures)
+            batch.refuse(failures)
+        batch.columns["extra"] = [
+            _encode_json(content).decode() if content else None for content in batch.contents
+        ]
+        finish(batch, self._finish)
+
+    def _require_key(self, key: str | None) -> None:
+        if values.key(key, self.stream.key) is None:
+            raise RecordInvalid("missing-id", f"The record has no {self.stream.key!r}.")
+
+    def _rows(self, columns: Mapping[str, Values]) -> Iterable[Sequence[Any]]:
+        rows = zip(*(columns.get(name, repeat(None)) for name in self._columns), strict=False)
+        if _ENTRIES not in columns:
+            return rows
+        ends = ((each,) if each else () for each in columns[_ENTRIES])
+        return (row + end for row, end in zip(rows, ends, strict=True))
+
+
+def _decoded(items: Iterable[bytes]) -> Batch:
+    batch = Batch()
+    for number, raw in enumerate(items):
         try:
-            content = _decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError) as error:
-            raise RecordInvalid("not-json", f"The record is not valid JSON: {error}") from None
-        if type(content) is not dict:
-            raise RecordInvalid("not-an-object", "The record is not a JSON object.")
-        return content
-
-    def _row_of(self, content: dict[str, Any]) -> list[Any]:
-        """Plain columns converted; fields that fill none become `extra`."""
-        given = [*content.values(), None]
-        shape = self._shape_of(*content, *map(type, content.values()))
-        row = [*shape.row(given)]
-        if "" in shape.references(given):
-            for column in shape.identifiers:
-                row[column] = row[column] or None
-        for column, field, convert in shape.conversions:
-            row[column] = convert(row[column], field)
-        rest = {name: given[position] for name, position in shape.rest}
-        if shape.price != NOWHERE and self._split_price is not None:
-            self._split_price(given[shape.price], row, rest)
-        entries = self.promoter.take(rest) if self._promotes else None
-        if rest:
-            row[self._extra] = _encode_json(rest).decode()
-            self._notice(rest, shape)
-        if entries:
-            row.append(entries)
-        return row
-
-    def _notice(self, rest: dict[str, Any], shape: Shape) -> None:
-        if not shape.noticed:
-            self._noticing(rest)
-            shape.noticed = True
+            content = _parse(raw)
+        except RecordInvalid as error:
+            batch.refused[number] = error
+            continue
+        batch.numbers.append(number)
+        batch.digests.append(hash_of(_encode_json(content)))
+        batch.contents.append(content)
+    return batch
 
 
-class _PriceSplitter:
-    """Splits a price into its two columns.
-
-    Args:
-        names: of the price's field.
-        at: indexes of columns.
-    """
-
-    def __init__(self, names: tuple[str, ...], at: dict[str, int]) -> None:
-        self._name = names[0]
-        self._amount_field, self._currency_field = f"{names[0]}.amount", f"{names[0]}.currency"
-        self._amount, self._currency = at["price_amount"], at["price_currency"]
-
-    def __call__(self, price: Any, row: list[Any], rest: dict[str, Any]) -> None:
-        """Fill the columns; what else the price has goes to `rest`."""
-        if type(price) is not dict:
-            raise values.wrong_type(self._name, price, "an object with amount and currency")
-        row[self._amount] = values.amount(price.pop("amount", None), self._amount_field)
-        row[self._currency] = values.text(price.pop("currency", None), self._currency_field)
-        if price:
-            rest[self._name] = price
+def _parse(raw: bytes) -> dict[str, Any]:
+    try:
+        content = _decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError) as error:
+        raise RecordInvalid("not-json", f"The record is not valid JSON: {error}") from None
+    if type(content) is not dict:
+        raise RecordInvalid("not-an-object", "The record is not a JSON object.")
+    return content

@@ -1,7 +1,7 @@
 """Noticing fields that nobody knows, while records go by."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
@@ -29,8 +29,8 @@ _COLUMN_TYPES: Final[dict[type, ColumnType]] = {
 }
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)")
-_NO_TYPES: Final[frozenset[type]] = frozenset()
-_EVERY_TYPE: Final = frozenset(_JSON_TYPES)
+_NO_TYPES: Final[frozenset[type]] = frozenset({type(None)})
+_EVERY_TYPE: Final = _NO_TYPES.union(_JSON_TYPES)
 
 
 class Noticed(NamedTuple):
@@ -58,12 +58,13 @@ class Noticing:
         self._types: dict[str, frozenset[type]] = dict.fromkeys(known, _EVERY_TYPE)
         self._new: list[Noticed] = []
 
-    def __call__(self, content: dict[str, Any]) -> None:
-        """Look at what is left of a record; what a null is will be seen when it has a value."""
+    def __call__(self, contents: Iterable[Mapping[str, Any]]) -> None:
+        """Look at what is left of records; what a null is will be seen when it has a value."""
         types = self._types
-        for name, value in content.items():
-            if value is not None and type(value) not in types.get(name, _NO_TYPES):
-                self._notice(name, value)
+        for content in contents:
+            for name, value in content.items():
+                if type(value) not in types.get(name, _NO_TYPES):
+                    self._notice(name, value)
 
     def told(self) -> list[Noticed]:
         """What was noticed since this was asked last."""

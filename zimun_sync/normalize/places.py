@@ -13,7 +13,7 @@ import msgspec
 from zimun_sync.errors import RecordInvalid
 from zimun_sync.model import from_micros
 
-_MINUTE = 60_000_000
+_MINUTE, _DAY, _DAY_MINUTES = 60_000_000, 86_400_000_000, 1_440
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _FORMATTING = str.maketrans("", "", " \t\u00a0-./()")
 
@@ -39,12 +39,29 @@ def _offset_seconds(name: str, minute: int) -> int:
     return 0 if offset is None else int(offset.total_seconds())
 
 
+@lru_cache(maxsize=65_536)
+def _offset_all_day(name: str, day: int) -> int | None:
+    """Offset in force in a zone all through a UTC day; None where it changes or may not be told.
+
+    It changed on no day if it is the same at both ends: no zone ever had a change less than
+    three days after the one before.
+    """
+    try:
+        first, last = (_offset_seconds(name, each * _DAY_MINUTES) for each in (day, day + 1))
+    except (OverflowError, ValueError):  # at the ends of the calendar
+        return None
+    return first if first == last else None
+
+
 def offset_seconds(name: str, micros: int) -> int:
     """Offset from UTC, in seconds, in force in zone `name` at that instant.
 
     Raises:
         RecordInvalid: the local time falls outside the years 1 to 9999.
     """
+    offset = _offset_all_day(name, micros // _DAY)
+    if offset is not None:
+        return offset
     try:
         return _offset_seconds(name, micros // _MINUTE)
     except (OverflowError, ValueError):

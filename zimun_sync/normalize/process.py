@@ -2,8 +2,8 @@
 
 The two sides exchange frames over the child's standard input and output: four bytes of length,
 big-endian, then msgpack. The first frame sets the normalizer up; each one after it holds a
-page's items and is answered by one frame. The child ends when its input does, so it never
-outlives its parent, however that ends.
+page's items and is answered by one frame, without the items' bytes. The child ends when its
+input does, so it never outlives its parent, however that ends.
 """
 
 import subprocess
@@ -16,7 +16,7 @@ from typing import IO, NamedTuple, Self
 import msgspec
 
 from zimun_sync.model import STREAMS
-from zimun_sync.normalize.items import Items, normalize_items
+from zimun_sync.normalize.items import Items, Outcome, outcome_of
 from zimun_sync.normalize.normalizer import Normalizer
 from zimun_sync.normalize.places import Places
 from zimun_sync.normalize.rules import Rules
@@ -53,7 +53,7 @@ class NormalizerProcess:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         self._setup: Setup | None = setup
-        self._decode = msgspec.msgpack.Decoder(Items).decode
+        self._decode = msgspec.msgpack.Decoder(Outcome).decode
 
     def normalize(self, items: Sequence[bytes]) -> Items:
         """Normalize a page's items.
@@ -74,7 +74,7 @@ class NormalizerProcess:
         answer = _receive(from_child)
         if answer is None:
             raise ProcessEnded
-        return self._decode(answer)
+        return self._decode(answer).of(items)
 
     def kill(self) -> None:
         """End the child and wait for its end."""
@@ -122,7 +122,7 @@ def serve(source: IO[bytes], sink: IO[bytes]) -> None:
     decode = msgspec.msgpack.Decoder(list[bytes]).decode
     encode = msgspec.msgpack.Encoder().encode
     while (page := _receive(source)) is not None:
-        _send(sink, encode(normalize_items(decode(page), normalizer)))
+        _send(sink, encode(outcome_of(decode(page), normalizer)))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from zimun_sync.model import Row
 #: Length of every hash of content, bytes.
 DIGEST_BYTES: Final = 16
 
+_EMPTY = blake2b(digest_size=DIGEST_BYTES)
 _ROW = msgspec.msgpack.Decoder(tuple)
 
 #: A stored row packed as msgpack.
@@ -23,5 +24,7 @@ def unpack_row(packed: bytes) -> Row:
 
 
 def hash_of(packed: bytes) -> bytes:
-    """The hash of a packed row."""
-    return blake2b(packed, digest_size=DIGEST_BYTES).digest()
+    """The hash of a packed row, or of other bytes."""
+    hasher = _EMPTY.copy()  # cheaper than setting one up
+    hasher.update(packed)
+    return hasher.digest()

@@ -4,11 +4,11 @@ A wrong type is refused, never guessed at: a value that a sink shows is either t
 own or absent.
 """
 
-from collections.abc import Callable
-from datetime import UTC, date, datetime
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, InvalidOperation
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -24,6 +24,7 @@ _INT64_DIGITS = 19
 _FIRST = to_micros(datetime.min.replace(tzinfo=UTC))
 _LAST = to_micros(datetime.max.replace(tzinfo=UTC))
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
+_MOST_MINUTES = 5_256_000  # ten years
 _EXACT = Context(prec=MAX_PREC, Emin=MIN_EMIN, Emax=MAX_EMAX)
 _JSON = msgspec.json.Encoder(order="sorted", decimal_format="number")
 
@@ -66,6 +67,14 @@ def key(value: Any, field: str) -> str | None:
     return own
 
 
+def are_keys(given: Sequence[str | None]) -> bool:
+    """Whether `key` would take every one of these identifiers, and none is null."""
+    if None in given:
+        return False
+    known = cast("Sequence[str]", given)
+    return max(map(len, known), default=0) <= _LONGEST_KEY and "\0" not in "".join(known)
+
+
 def boolean(value: Any, field: str) -> bool:
     """True or false."""
     if type(value) is bool:
@@ -89,8 +98,10 @@ def _is_small_integer(value: Decimal) -> bool:
 
 def minutes(value: Any, field: str) -> int:
     """A length of time, whole minutes, between zero and ten years."""
+    if type(value) is int and 0 <= value <= _MOST_MINUTES:
+        return value
     whole = integer(value, field)
-    if 0 <= whole <= 5_256_000:  # noqa: PLR2004 - ten years of minutes
+    if 0 <= whole <= _MOST_MINUTES:
         return whole
     raise RecordInvalid("out-of-range", f"Field {field!r} is not a plausible number of minutes.")
 
@@ -111,6 +122,19 @@ def moment(value: Any, field: str) -> datetime:
 def instant(value: Any, field: str) -> int:
     """An ISO 8601 time with its offset, as microseconds since the epoch, UTC."""
     return within_calendar(to_micros(moment(value, field)))
+
+
+def local_moment(value: Any, field: str) -> tuple[int, int]:
+    """An ISO 8601 time with its offset: microseconds since the epoch, UTC; and the offset, seconds.
+
+    It may lie outside the calendar, see `within_calendar`.
+    """
+    parsed = moment(value, field)
+    return to_micros(parsed), _seconds(parsed.utcoffset())
+
+
+def _seconds(offset: timedelta | None) -> int:
+    return int(offset.total_seconds()) if offset else 0
 
 
 def day(value: Any, field: str) -> int:
@@ -144,9 +168,11 @@ def json_text(value: Any, field: str) -> str:  # noqa: ARG001 - a Converter's sh
 
 def amount(value: Any, field: str) -> str | None:
     """An exact decimal, given as a number or as a string, in plain notation."""
+    if type(value) is str:
+        return _amount(value, field)
     if value is None:
         return None
-    if type(value) not in (str, int, Decimal):
+    if type(value) not in (int, Decimal):
         raise wrong_type(field, value, "a decimal number")
     # As text: 45 and 45.00 are equal keys of a cache, but not the same text.
     return _amount(str(value), field)
