@@ -27,7 +27,7 @@ services:
 	@sh tests/services.sh
 
 test: $(READY) services
-	$(BIN)/pytest --numprocesses=3 --dist=loadscope
+	$(BIN)/pytest --numprocesses=3 --dist=loadscope --no-loadscope-reorder
 
 coverage: $(READY) services
 	$(BIN)/coverage erase

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import httpx
 import pandas as pd
+
+from tests.acceptance.asking import HTTP
 
 _TOTALS = """\
 SELECT count(*), count(DISTINCT appointment_id), sum(duration_minutes)::BIGINT,
@@ -28,7 +29,7 @@ def _checksums(
 
 def of_source(control_url: str) -> dict[str, Any]:
     """The sandbox's own checksums of its well-formed appointments."""
-    truth = httpx.get(f"{control_url}/checksums").raise_for_status().json()
+    truth = HTTP.get(f"{control_url}/checksums").raise_for_status().json()
     prices = {currency: Decimal(amount) for currency, amount in truth["prices"].items()}
     return _checksums(truth["count"], truth["count"], truth["durations"], truth["instants"], prices)
 

@@ -14,8 +14,9 @@ from typing import Any
 import httpx
 from standardwebhooks import Webhook
 
+from tests.acceptance.asking import HTTP
 from tests.acceptance.program import PATIENCE_SECONDS, PROGRAM, Project, neutral_environment
-from zimun_sync.sandbox import Sandbox
+from zimun_sync.sandbox import Sandbox, SandboxOptions
 
 
 def fresh_secret() -> str:
@@ -28,7 +29,7 @@ def until(reached: Callable[[], Any], what: str) -> Any:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not (found := reached()):
         assert time.monotonic() < deadline, f"never: {what}"
-        time.sleep(0.05)
+        time.sleep(0.1)
     return found
 
 
@@ -43,10 +44,10 @@ class Daemon:
 
     def status(self) -> Any:
         """What `/status` tells."""
-        return httpx.get(f"{self.url}/status", timeout=30).json()
+        return HTTP.get(f"{self.url}/status").json()
 
     def get(self, path: str) -> httpx.Response:
-        return httpx.get(f"{self.url}{path}", timeout=30)
+        return HTTP.get(f"{self.url}{path}")
 
     def send(
         self, body: bytes, *, event_id: str, secret: str = "", at: float | None = None
@@ -60,7 +61,7 @@ class Daemon:
             "webhook-timestamp": str(moment),
             "webhook-signature": signature,
         }
-        return httpx.post(f"{self.url}/webhooks/main", content=body, headers=headers, timeout=30)
+        return HTTP.post(f"{self.url}/webhooks/main", content=body, headers=headers)
 
     def register(self, sandbox: Sandbox) -> None:
         """Have the sandbox tell of every change."""
@@ -122,6 +123,29 @@ def serving(project: Project, secret: str) -> Iterator[Daemon]:
     finally:
         process.kill()
         process.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """A daemon that outlives the test, its project and its source; a test may change all three."""
+
+    sandbox: Sandbox
+    project: Project
+    daemon: Daemon
+
+
+@contextmanager
+def shared_daemon(folder: Path, rows: int, *further_secrets: str) -> Iterator[Shared]:
+    """One that has pulled that many appointments, for the length of the block."""
+    with Sandbox(SandboxOptions(appointments=rows)) as sandbox:
+        project = Project(folder / "project", sandbox.base_url)
+        secret = fresh_secret()
+        serve_settings(project, secret)
+        project.source["webhook_secrets"] += further_secrets
+        project.save()
+        with serving(project, secret) as daemon:
+            daemon.wait_for_first_pull()
+            yield Shared(sandbox, project, daemon)
 
 
 def _address(log: Path, before: int, process: subprocess.Popen[str]) -> str:

@@ -5,6 +5,7 @@ import signal
 import socket
 import sqlite3
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import SimpleQueue
@@ -12,11 +13,19 @@ from threading import Thread
 from typing import Any
 
 import duckdb
-import httpx
 import pytest
 
 from tests.acceptance import contents
-from tests.acceptance.daemon import Daemon, fresh_secret, serve_settings, serving, until
+from tests.acceptance.asking import HTTP
+from tests.acceptance.daemon import (
+    Daemon,
+    Shared,
+    fresh_secret,
+    serve_settings,
+    serving,
+    shared_daemon,
+    until,
+)
 from tests.acceptance.program import PATIENCE_SECONDS, Project
 from zimun_sync.sandbox import Sandbox
 
@@ -38,10 +47,21 @@ def project(new_project: Callable[..., Project], sandbox: Sandbox) -> Project:
 
 @pytest.fixture
 def daemon(project: Project) -> Iterator[Daemon]:
-    """One that has pulled for the first time."""
+    """One that has pulled for the first time, and may be ended."""
     with serving(project, project.source["webhook_secrets"][0]) as running:
         running.wait_for_first_pull()
         yield running
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+    """One for all tests that leave it running, with nothing to do and no trouble."""
+    with shared_daemon(tmp_path_factory.mktemp("shared"), ROWS) as found:
+        yield found
+
+
+def holds_the_same(shared: Shared) -> bool:
+    return same_as_source(shared.project, shared.sandbox)
 
 
 def same_as_source(project: Project, sandbox: Sandbox) -> bool:
@@ -54,9 +74,15 @@ def keys(project: Project) -> list[str]:
         return [key for (key,) in connection.execute(query).fetchall()]
 
 
+def notes(project: Project) -> set[str]:
+    with duckdb.connect(project.database, read_only=True) as connection:
+        found = connection.execute("SELECT DISTINCT notes FROM appointments").fetchall()
+    return {each for (each,) in found}
+
+
 def remove(sandbox: Sandbox, *gone: str) -> None:
     for key in gone:
-        httpx.delete(f"{sandbox.control_url}/appointments/{key}").raise_for_status()
+        HTTP.delete(f"{sandbox.control_url}/appointments/{key}").raise_for_status()
 
 
 def told(daemon: Daemon, event: str) -> list[dict[str, Any]]:
@@ -68,16 +94,14 @@ def told(daemon: Daemon, event: str) -> list[dict[str, Any]]:
 # -- deletions --------------------------------------------------------------------------------
 
 
-def test_a_removed_record_is_gone_after_the_next_complete_listing(
-    daemon: Daemon, sandbox: Sandbox
-) -> None:
-    project = daemon.project
-    [gone, *_] = keys(project)
-    remove(sandbox, gone)
+def test_a_removed_record_is_gone_after_the_next_complete_listing(shared: Shared) -> None:
+    project = shared.project
+    [gone, *_] = keys(shared.project)
+    remove(shared.sandbox, gone)
     ended = project.sync()
     assert ended.code == 0, ended.err
-    assert gone not in keys(project)
-    assert same_as_source(project, sandbox)
+    assert gone not in keys(shared.project)
+    assert holds_the_same(shared)
     [stone, before] = project.run("record", gone, "--json").json
     assert (stone["stands"], stone["deleted"]) == (True, True)
     assert stone["row"]["deleted_at"] is not None
@@ -85,25 +109,26 @@ def test_a_removed_record_is_gone_after_the_next_complete_listing(
     assert before["row"]["starts_at"] == stone["row"]["starts_at"]
 
 
-def test_half_a_listing_waits_for_one_command(daemon: Daemon, sandbox: Sandbox) -> None:
-    project = daemon.project
-    everyone = keys(project)
-    remove(sandbox, *everyone[: ROWS // 2])
+def test_half_a_listing_waits_for_one_command(shared: Shared) -> None:
+    project = shared.project
+    everyone = keys(shared.project)
+    half = len(everyone) // 2
+    remove(shared.sandbox, *everyone[:half])
     ended = project.sync()
     assert ended.code == 3
-    assert keys(project) == everyone  # nothing was deleted
+    assert keys(shared.project) == everyone  # nothing was deleted
     [run] = [run for run in ended.json["runs"] if run["status"] == "needs_attention"]
     status = project.run("status")
     assert status.code == 3
     said = " ".join(status.out.split())
-    assert f"lacks {ROWS // 2} of {ROWS} records. Nothing was deleted." in said
+    assert f"lacks {half} of {len(everyone)} records. Nothing was deleted." in said
     assert f"zimun-sync approve {run['run_id']}" in said
     approved = project.run("approve", run["run_id"])
     assert (approved.code, approved.out) == (
         0,
-        f"{ROWS // 2} appointments were gone and are deleted.\n",
+        f"{half} appointments were gone and are deleted.\n",
     )
-    until(lambda: same_as_source(project, sandbox), "the approved records are gone")
+    until(lambda: holds_the_same(shared), "the approved records are gone")
     assert project.run("status").code == 0
 
 
@@ -121,20 +146,19 @@ def test_approving_works_without_a_daemon_too(project: Project, sandbox: Sandbox
 # -- one at a time ----------------------------------------------------------------------------
 
 
-def test_a_second_daemon_is_refused_with_the_name_of_the_first(daemon: Daemon) -> None:
-    second = daemon.project.run("serve")
+@pytest.mark.parametrize("on", ["any port", "the same port"])
+def test_a_second_daemon_is_refused_with_the_name_of_the_first(shared: Shared, on: str) -> None:
+    project, first = shared.project, shared.daemon
+    port = 0 if on == "any port" else int(first.url.rpartition(":")[2])
+    project.settings["server"] = {"port": port}
+    project.save()
+    second = project.run("serve")
+    project.settings["server"] = {"port": 0}
+    project.save()
     assert second.code == 1
     assert "This state is served already" in second.err
-    assert f"process {daemon.process.pid} on" in second.err
-    assert daemon.get("/readyz").status_code == 200
-
-
-def test_a_second_daemon_on_the_same_port_is_told_of_the_first(daemon: Daemon) -> None:
-    port = int(daemon.url.rpartition(":")[2])
-    daemon.project.settings["server"] = {"port": port}
-    daemon.project.save()
-    second = daemon.project.run("serve")
-    assert (second.code, "This state is served already" in second.err) == (1, True)
+    assert f"process {first.process.pid} on" in second.err
+    assert first.get("/readyz").status_code == 200
 
 
 def test_a_daemon_that_wakes_up_past_its_lease_writes_nothing_more(
@@ -169,72 +193,79 @@ def test_after_kill_9_the_next_start_takes_over_at_once(daemon: Daemon, sandbox:
 # -- orders from other processes --------------------------------------------------------------
 
 
-def test_a_paused_sink_gets_nothing_until_it_is_resumed(daemon: Daemon, sandbox: Sandbox) -> None:
-    project = daemon.project
-    before = keys(project)
+def test_a_paused_sink_gets_nothing_until_it_is_resumed(shared: Shared) -> None:
+    project, daemon = shared.project, shared.daemon
+    before = keys(shared.project)
     assert project.run("pause", "analytics").code == 0
     until(lambda: daemon.status()["sinks"]["analytics"]["state"] == "paused", "the sink is paused")
-    remove(sandbox, before[0])
+    remove(shared.sandbox, before[0])
     assert project.sync().code == 3
-    assert keys(project) == before
+    assert keys(shared.project) == before
     assert project.run("resume", "analytics").code == 0
-    until(lambda: same_as_source(project, sandbox), "the sink catches up")
+    until(lambda: holds_the_same(shared), "the sink catches up")
 
 
-def test_a_paused_source_applies_nothing_until_it_is_resumed(
-    daemon: Daemon, sandbox: Sandbox
-) -> None:
-    project = daemon.project
+def test_a_paused_source_applies_nothing_until_it_is_resumed(shared: Shared) -> None:
+    project, daemon = shared.project, shared.daemon
     assert project.run("pause", "--source", "main").code == 0
-    odd = json.dumps({"type": "invoice.paid", "data": {}}).encode()
-    assert daemon.send(odd, event_id="e1").status_code == 202
+    record = json.loads(next(iter(shared.sandbox.world.appointments.identified())))
+    now = datetime.now(UTC).isoformat()
+    record |= {"notes": "while it was paused", "updated_at": now}
+    event = {"type": "appointment.updated", "timestamp": now, "data": record}
+    changed = json.dumps(event).encode()
+    assert daemon.send(changed, event_id="while-paused").status_code == 202
     assert daemon.status()["sources"]["main"]["inbox"]["waiting"] == 1
     assert project.run("resume", "--source", "main").code == 0
     until(lambda: daemon.status()["sources"]["main"]["inbox"]["waiting"] == 0, "the inbox empties")
+    until(lambda: "while it was paused" in notes(project), "the event is applied")
 
 
-def test_a_replay_brings_back_what_was_lost_behind_our_back(daemon: Daemon) -> None:
-    project = daemon.project
+def test_a_replay_brings_back_what_was_lost_behind_our_back(shared: Shared) -> None:
+    project, daemon = shared.project, shared.daemon
     before = len(told(daemon, "batch_delivered"))
     assert project.run("replay", "files").code == 0
     until(lambda: len(told(daemon, "batch_delivered")) > before, "it is delivered again")
     assert contents.of_csv(project.csv) == contents.of_duckdb(project.database)
 
 
-def test_a_retry_is_taken_up_without_a_sync(daemon: Daemon) -> None:
+def test_a_retry_is_taken_up_without_a_sync(shared: Shared) -> None:
+    project, daemon = shared.project, shared.daemon
     odd = json.dumps({"type": "invoice.paid", "data": {}}).encode()
-    daemon.send(odd, event_id="e1")
+    daemon.send(odd, event_id="odd")
+    until(lambda: daemon.status()["in_quarantine"], "it is in quarantine")
     listing = ("quarantine", "list", "--json")
-    [entry] = until(lambda: daemon.project.run(*listing).json, "it is in quarantine")
-    assert daemon.project.run("quarantine", "retry", str(entry["id"])).code == 0
-    until(lambda: daemon.project.run(*listing).json[0]["attempts"] == 2, "it was looked at again")
+    [entry] = project.run(*listing).json
+    assert project.run("quarantine", "retry", str(entry["id"])).code == 0
+    until(lambda: project.run(*listing).json[0]["attempts"] == 2, "it was looked at again")
+    assert project.run("quarantine", "drop", str(entry["id"])).code == 0
 
 
-def test_a_reload_adds_a_sink_and_a_mistake_changes_nothing(
-    daemon: Daemon, sandbox: Sandbox
-) -> None:
-    project = daemon.project
+def test_a_reload_adds_a_sink_and_a_mistake_changes_nothing(shared: Shared) -> None:
+    project, daemon = shared.project, shared.daemon
     project.sinks["second"] = {"type": "csv", "path": "var/second"}
     project.save()
     ended = project.run("config", "reload")
     assert ended.code == 0, ended.err
-    truth = contents.of_source(sandbox.control_url)
+    truth = contents.of_source(shared.sandbox.control_url)
     until(lambda: _csv(project.folder / "var/second") == truth, "the new sink is filled")
     project.settings["server"]["port"] = 1
     project.save()
     refused = project.run("config", "reload")
+    project.settings["server"]["port"] = 0
     assert (refused.code, "needs" in refused.err) == (1, False)
     assert "server cannot be changed while the daemon runs" in refused.err
     project.file.write_text("sources: [", encoding="utf-8")
     daemon.process.send_signal(signal.SIGHUP)
     until(lambda: len(told(daemon, "config_refused")) == 2, "the mistake is told")
+    project.save()
     assert daemon.get("/readyz").status_code == 200
     assert set(daemon.status()["sinks"]) == {"analytics", "files", "second"}
 
 
-def test_a_reload_makes_a_promoted_column(daemon: Daemon, sandbox: Sandbox) -> None:
+def test_a_reload_makes_a_promoted_column(shared: Shared) -> None:
     """Filled from what is stored: nothing is pulled for it."""
-    project = daemon.project
+    project, daemon = shared.project, shared.daemon
+    everyone = keys(shared.project)
     pulled = daemon.status()["sources"]["main"]["streams"]["appointments"]["last_success"]
     project.source["promote"] = {"appointments": {"booking_code": "text"}}
     project.save()
@@ -248,12 +279,12 @@ def test_a_reload_makes_a_promoted_column(daemon: Daemon, sandbox: Sandbox) -> N
                 [(codes, rows)] = connection.execute(query).fetchall()
             except duckdb.BinderException:
                 return False  # the column is still to come
-            return bool(codes == rows == ROWS)
+            return bool(codes == rows == len(everyone))
 
     until(filled, "the column is filled")
     streams = daemon.status()["sources"]["main"]["streams"]
     assert streams["appointments"]["last_success"] == pulled
-    assert same_as_source(project, sandbox)
+    assert holds_the_same(shared)
 
 
 def _csv(folder: Path) -> Any:
@@ -346,13 +377,13 @@ def test_metrics_and_status_can_have_a_port_of_their_own(
     with serving(project, project.source["webhook_secrets"][0]) as daemon:
         [started] = told(daemon, "daemon_started")
         admin = started["admin_address"]
-        assert httpx.get(f"{admin}/metrics").text.startswith("# HELP zimun_sync_")
-        assert httpx.get(f"{admin}/status").status_code == 200
+        assert HTTP.get(f"{admin}/metrics").text.startswith("# HELP zimun_sync_")
+        assert HTTP.get(f"{admin}/status").status_code == 200
         for hidden in ("/metrics", "/status"):
             assert daemon.get(hidden).status_code == 404
         for both in (daemon.url, admin):
-            assert httpx.get(f"{both}/livez").status_code == 200
-            assert httpx.get(f"{both}/readyz").status_code == 200
+            assert HTTP.get(f"{both}/livez").status_code == 200
+            assert HTTP.get(f"{both}/readyz").status_code == 200
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

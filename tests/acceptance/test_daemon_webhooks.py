@@ -10,12 +10,22 @@ import httpx
 import pytest
 
 from tests.acceptance import contents
-from tests.acceptance.daemon import Daemon, fresh_secret, serve_settings, serving, until
+from tests.acceptance.asking import HTTP
+from tests.acceptance.daemon import (
+    Daemon,
+    Shared,
+    fresh_secret,
+    serve_settings,
+    serving,
+    shared_daemon,
+    until,
+)
 from tests.acceptance.program import Project
 from zimun_sync.sandbox import Sandbox
 
 pytestmark = pytest.mark.acceptance
 ROWS = 400
+OLD_SECRET = fresh_secret()
 
 
 @pytest.fixture
@@ -30,6 +40,13 @@ def project(new_project: Callable[..., Project], sandbox: Sandbox) -> Project:
     return made
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+    """One whose keys were rotated, for all tests that leave it running."""
+    with shared_daemon(tmp_path_factory.mktemp("shared"), ROWS, OLD_SECRET) as found:
+        yield found
+
+
 def secret_of(project: Project) -> str:
     secret: str = project.source["webhook_secrets"][0]
     return secret
@@ -39,7 +56,7 @@ class Customers:
     """People who book through the API."""
 
     def __init__(self, sandbox: Sandbox) -> None:
-        token = httpx.post(
+        token = HTTP.post(
             f"{sandbox.base_url.removesuffix('/api/v1')}/oauth/token",
             auth=(sandbox.client_id, sandbox.client_secret),
             data={"grant_type": "client_credentials"},
@@ -122,39 +139,25 @@ def test_bookings_arrive_while_full_pulls_run(
 
 
 def test_repetitions_in_any_order_with_rotated_keys_end_in_the_same_content(
-    project: Project, sandbox: Sandbox, customers: Customers
+    shared: Shared,
 ) -> None:
-    old, new = fresh_secret(), fresh_secret()
-    project.source["webhook_secrets"] = [new, old]
-    project.save()
-    with serving(project, new) as daemon:
-        daemon.wait_for_first_pull()
-        items = customers.api.get("/appointments", params={"page_size": 20}).json()["items"]
-        sent = []
-        for item in items:
-            for version in range(3):
-                notes = f"version {version}"
-                stamp = f"2027-01-0{version + 1}T00:00:00Z"
-                sent.append(
-                    (
-                        f"{item['appointment_id']}-{version}",
-                        item
-                        | {
-                            "notes": notes,
-                            "updated_at": stamp,
-                        },
-                    )
-                )
-        chance = random.Random(7)
-        for event_id, appointment in chance.sample(sent * 5, len(sent) * 5):
-            answer = daemon.send(
-                event(appointment), event_id=event_id, secret=chance.choice([old, new])
-            )
-            assert answer.status_code == 202
-        until(lambda: _notes(project, items) == {"version 2"}, "the last versions stand")
-        status = daemon.status()["sources"]["main"]
-        assert status["inbox"]["waiting"] == 0
-        assert quarantine(daemon) == []
+    daemon, known = shared.daemon, shared.daemon.status()["in_quarantine"]
+    records = [json.loads(each) for each in shared.sandbox.world.appointments.identified()][:20]
+    sent = []
+    for record in records:
+        for version in range(3):
+            stamp = f"2027-01-0{version + 1}T00:00:00Z"
+            changed = record | {"notes": f"version {version}", "updated_at": stamp}
+            sent.append((f"{record['appointment_id']}-{version}", changed))
+    chance = random.Random(7)
+    for event_id, appointment in chance.sample(sent * 5, len(sent) * 5):
+        secret = chance.choice([daemon.secret, OLD_SECRET])
+        answer = daemon.send(event(appointment), event_id=event_id, secret=secret)
+        assert answer.status_code == 202
+    until(lambda: _notes(shared.project, records) == {"version 2"}, "the last versions stand")
+    status = daemon.status()
+    assert status["sources"]["main"]["inbox"]["waiting"] == 0
+    assert status["in_quarantine"] == known
 
 
 def _notes(project: Project, items: list[dict[str, Any]]) -> set[str]:
@@ -166,48 +169,44 @@ def _notes(project: Project, items: list[dict[str, Any]]) -> set[str]:
         return {notes for (notes,) in connection.execute(query, [keys]).fetchall()}
 
 
-def test_what_is_forged_or_stale_or_too_large_stores_nothing(
-    project: Project, sandbox: Sandbox
-) -> None:
-    with serving(project, secret_of(project)) as daemon:
-        daemon.wait_for_first_pull()
-        good = event({"appointment_id": "a_forged", "appointment_time": "2026-12-01T09:00:00Z"})
-        url = f"{daemon.url}/webhooks/main"
-        answers = {
-            "unsigned": httpx.post(url, content=good),
-            "wrong key": daemon.send(good, event_id="e1", secret=fresh_secret()),
-            "stale": daemon.send(good, event_id="e2", at=1_700_000_000),
-            "not text": httpx.post(url, content=b"\xff\xfe\x00"),
-            "not json": httpx.post(url, content=b"{", headers={"webhook-id": "x"}),
-            "too large": daemon.send(b" " * 1_100_000, event_id="e3"),
-            "unknown source": httpx.post(f"{daemon.url}/webhooks/other", content=good),
-        }
-        assert {name: answer.status_code for name, answer in answers.items()} == {
-            "unsigned": 401,
-            "wrong key": 401,
-            "stale": 401,
-            "not text": 401,
-            "not json": 401,
-            "too large": 413,
-            "unknown source": 404,
-        }
-        assert quarantine(daemon) == []
-        assert same_as_source(project, sandbox)
-        assert daemon.get("/readyz").status_code == 200
+def test_what_is_forged_or_stale_or_too_large_stores_nothing(shared: Shared) -> None:
+    daemon, known = shared.daemon, shared.daemon.status()["in_quarantine"]
+    good = event({"appointment_id": "a_forged", "appointment_time": "2026-12-01T09:00:00Z"})
+    url = f"{daemon.url}/webhooks/main"
+    answers = {
+        "unsigned": HTTP.post(url, content=good),
+        "wrong key": daemon.send(good, event_id="f1", secret=fresh_secret()),
+        "stale": daemon.send(good, event_id="f2", at=1_700_000_000),
+        "not text": HTTP.post(url, content=b"\xff\xfe\x00"),
+        "not json": HTTP.post(url, content=b"{", headers={"webhook-id": "x"}),
+        "too large": daemon.send(b" " * 1_100_000, event_id="f3"),
+        "unknown source": HTTP.post(f"{daemon.url}/webhooks/other", content=good),
+    }
+    assert {name: answer.status_code for name, answer in answers.items()} == {
+        "unsigned": 401,
+        "wrong key": 401,
+        "stale": 401,
+        "not text": 401,
+        "not json": 401,
+        "too large": 413,
+        "unknown source": 404,
+    }
+    status = daemon.status()
+    assert (status["sources"]["main"]["inbox"]["waiting"], status["in_quarantine"]) == (0, known)
+    assert same_as_source(shared.project, shared.sandbox)
+    assert daemon.get("/readyz").status_code == 200
 
 
-def test_authentic_events_that_nobody_understands_are_kept_once(
-    project: Project, sandbox: Sandbox
-) -> None:
-    with serving(project, secret_of(project)) as daemon:
-        daemon.wait_for_first_pull()
-        odd = {"e1": b"\xff\xfe", "e2": b"[]", "e3": b'{"type": "invoice.paid", "data": {}}'}
-        for event_id, body in [*odd.items(), *odd.items()]:
-            assert daemon.send(body, event_id=event_id).status_code == 202
-        until(lambda: len(quarantine(daemon)) == 3, "they are in quarantine")
-        assert {entry["key"] for entry in quarantine(daemon)} == {f"event:{each}" for each in odd}
-        assert all(entry["attempts"] == 1 for entry in quarantine(daemon))
-        assert same_as_source(project, sandbox)
+def test_authentic_events_that_nobody_understands_are_kept_once(shared: Shared) -> None:
+    daemon, known = shared.daemon, shared.daemon.status()["in_quarantine"]
+    odd = {"e1": b"\xff\xfe", "e2": b"[]", "e3": b'{"type": "invoice.paid", "data": {}}'}
+    for event_id, body in [*odd.items(), *odd.items()]:
+        assert daemon.send(body, event_id=event_id).status_code == 202
+    until(lambda: daemon.status()["in_quarantine"] == known + 3, "they are in quarantine")
+    found = quarantine(daemon)
+    assert {entry["key"] for entry in found} == {f"event:{each}" for each in odd}
+    assert all(entry["attempts"] == 1 for entry in found)
+    assert same_as_source(shared.project, shared.sandbox)
 
 
 def test_every_acknowledged_event_survives_kill_9(

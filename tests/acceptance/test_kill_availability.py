@@ -12,12 +12,13 @@ import pytest
 
 from tests.acceptance.conftest import NewProject, Serve
 from tests.acceptance.program import Project, runs_until
+from tests.thorough import times
 from zimun_sync.sandbox import Sandbox
 from zimun_sync.sandbox.world.schedule import Question
 
 pytestmark = pytest.mark.acceptance
 
-DAYS, KILLS = 7, 4
+DAYS, KILLS = 7, times(3, 4)
 AGAIN_AT_MOST = 2
 Row = tuple[str, str, str, date, int]
 

@@ -20,13 +20,16 @@ from tests.acceptance.conftest import NewProject, Serve
 from tests.acceptance.daemon import until
 from tests.acceptance.program import PATIENCE_SECONDS, Project
 from tests.acceptance.reader import Analyst
+from tests.thorough import times
 from zimun_sync.sandbox import Sandbox, SandboxOptions
 
 pytestmark = pytest.mark.acceptance
 
 READER = Path(__file__).with_name("reader.py")
 BENCH = Path(__file__).parents[2] / "bench" / "long_read.py"
-ROWS, SYNCS = 3000, 3
+ROWS, SYNCS = 3000, times(2, 5)
+#: How long each phase of the long read takes; it changes 50 appointments a second.
+SECONDS = times(2, 10)
 #: Enough to be torn.
 FEW = 300
 
@@ -84,14 +87,16 @@ def test_a_reader_that_never_lets_go_sees_the_truth(serve: Serve, new_project: N
 def test_the_long_read_in_short(tmp_path: Path) -> None:
     """`make long-read` with few seconds: three readers and a pool, webhooks and full pulls."""
     out = tmp_path / "results.json"
-    short = ["--rows", "1500", "--seconds", "4", "--within", "600", "--out", str(out)]
+    short = ["--rows", "1500", "--seconds", str(SECONDS), "--within", "600", "--out", str(out)]
     ended = subprocess.run(
         [sys.executable, BENCH, *short], capture_output=True, text=True, check=False
     )
     assert ended.returncode == 0, ended.stderr
     results = json.loads(out.read_text())
     assert [phase["wrong"] for phase in results.values()] == [0, 0, 0]
-    assert all(phase["changes"] == 200 and phase["publications"] for phase in results.values())
+    assert all(
+        phase["changes"] == 50 * SECONDS and phase["publications"] for phase in results.values()
+    )
     busy = results["three and a pool"]
     assert busy["answers_with_history"] == busy["answers"] > 4
 

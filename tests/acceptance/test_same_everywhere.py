@@ -153,7 +153,6 @@ def test_every_sink_holds_what_the_source_lists_value_by_value(
     project.settings["sinks"] = {name: place.settings for name, place in places.items()}
     arrived(project, world, places)
     world.alter()
-    arrived(project, world, places)
     world.drift()
     arrived(project, world, places)
     project.source["promote"] = {APPOINTMENTS.name: {n: t.value for n, t in PROMOTED.items()}}

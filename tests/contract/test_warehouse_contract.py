@@ -18,6 +18,7 @@ from deltalake import DeltaTable
 from dlt.load import Load
 from psycopg import sql
 
+from tests.thorough import times
 from zimun_connectors.warehouse import WarehouseSettings, connector
 from zimun_sync.model import APPOINTMENTS, SERVICES, Stream
 from zimun_sync.sinks import Sink
@@ -169,6 +170,7 @@ class TestWarehouseContractDuckdb(_Shortened):
 
 class TestWarehouseContractPostgres(SinkContract):
     streams = (APPOINTMENTS, SERVICES)
+    sequences = times(6, 30)  # dlt takes a second for each
 
     @pytest.fixture(autouse=True)
     def _server(self, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.daemon.clockwork import Clockwork
+from tests.states import put_new_state
 from zimun_sync.config.serving import HookSettings
 from zimun_sync.daemon.hooks import Hooks
 from zimun_sync.daemon.hooks.sinks import SinkProgress
@@ -98,6 +99,8 @@ def receiver() -> Iterator[Receiver]:
     receiver = Receiver()
 
     class Handler(BaseHTTPRequestHandler):
+        disable_nagle_algorithm = True  # else an answer in two parts waits 40 ms
+
         def take(self) -> None:
             receiver.take(self)
 
@@ -157,6 +160,7 @@ def clock() -> Hands:
 
 @pytest.fixture
 def bench(tmp_path: Path, clock: Hands, receiver: Receiver) -> Iterator[Bench]:
+    put_new_state(tmp_path)
     with Store.open("sqlite:///state.db", tmp_path, clock) as store:
         for source in ("main", "other"):
             store.add_source(source)
@@ -165,5 +169,6 @@ def bench(tmp_path: Path, clock: Hands, receiver: Receiver) -> Iterator[Bench]:
 
 @pytest.fixture
 def clockwork(tmp_path: Path) -> Iterator[Clockwork]:
+    put_new_state(tmp_path)
     with Store.open("sqlite:///state.db", tmp_path, busy_seconds=0.05) as store:
         yield Clockwork(store)

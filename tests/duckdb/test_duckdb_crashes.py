@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 
+from tests.thorough import times
+
 if TYPE_CHECKING:
     from tests.duckdb.conftest import Bench
 
@@ -19,8 +21,8 @@ SCRIPT = Path(__file__).with_name("doomed.py")
 CONTENT = "SELECT appointment_id, notes FROM appointments"
 
 #: More steps than the whole story takes, so that some writers live to its end.
-LONGEST = 380
-STEPS = sorted(random.Random(20261120).sample(range(1, LONGEST), 14))
+LONGEST = 420
+STEPS = sorted(random.Random(20261120).sample(range(1, LONGEST), 14))[:: times(2, 1)]
 
 
 def _doomed() -> ModuleType:

@@ -23,7 +23,8 @@ import pytest
 from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
-from zimun_connectors.duckdb import files, publish
+from tests.thorough import times
+from zimun_connectors.duckdb import files, ledger, publish
 from zimun_sync.errors import SinkUnavailable
 from zimun_sync.testing import delete, make_batch, upsert
 
@@ -150,6 +151,7 @@ class History:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(files, "replacing", spy)
             patch.setattr(publish, "DELTA_ROWS", 2)
+            patch.setattr(ledger, "EXTENDED_ROWS", 2)
             yield
 
     def _keep(self) -> None:
@@ -202,7 +204,7 @@ def _read_file(path: Path) -> list[tuple[Any, ...]]:
         return reader.execute("FROM appointments ORDER BY ALL").fetchall()
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=times(10, 100), deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=STEPS)
 @example(steps=EMPTIED_THEN_FAILED)
 def test_any_two_files_a_reader_can_hold_tell_the_truth(bench: "Bench", steps: list[Step]) -> None:
@@ -219,7 +221,7 @@ def test_any_two_files_a_reader_can_hold_tell_the_truth(bench: "Bench", steps: l
             assert history.read(reader, last, last) == history.contents[-1]
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=times(5, 50), deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=STEPS)
 def test_a_reader_caught_by_the_renaming_sees_the_former_file(
     bench: "Bench", steps: list[Step]

@@ -8,7 +8,7 @@ from tests.systems.many import BOOKED, CANCELLED, MOVED, Held, book_move_and_can
 from zimun_sync.testing.remotes.rig import RemoteRig
 
 
-def test_two_hundred_bookings_of_which_fifty_are_moved_and_twenty_cancelled_are_all_there(
+def test_bookings_of_which_some_are_moved_and_some_cancelled_are_all_there(
     clinic: Clinic, tmp_path: Path
 ) -> None:
     harness = Harness(clinic)

@@ -113,6 +113,7 @@ class JsonSystem(ABC):
 def _server(system: JsonSystem) -> ThreadingHTTPServer:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # else an answer in two parts waits 40 ms
         timeout = 10
 
         def handle_any(self) -> None:

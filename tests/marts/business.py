@@ -13,8 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
-
+from tests.acceptance.asking import HTTP
 from tests.acceptance.daemon import Daemon, fresh_secret, serve_settings, serving, until
 from tests.acceptance.program import Project
 from tests.marts.calls import Callers, corrections_behind_the_desk
@@ -158,7 +157,7 @@ def _client(sandbox: Sandbox) -> ClientSettings:
 
 def _taken(daemon: Daemon, sandbox: Sandbox, events: int) -> bool:
     """Whether so many events came, were merged and were handed to the sink."""
-    (deliveries,) = httpx.get(f"{sandbox.control_url}/deliveries").json().values()
+    (deliveries,) = HTTP.get(f"{sandbox.control_url}/deliveries").json().values()
     status = daemon.status()
     waiting = status["sources"]["main"]["inbox"]["waiting"]
     lags = [sink["lag"]["changes"] for sink in status["sinks"].values()]

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.states import put_new_state
 from zimun_sync.errors import NotFound, SourceError, ZimunSyncError
 from zimun_sync.events import Event
 from zimun_sync.model import STREAMS as MODEL
@@ -192,6 +193,7 @@ class Bench:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
+    put_new_state(tmp_path)
     with Store.open("sqlite:///state.db", tmp_path) as opened:
         yield opened
 

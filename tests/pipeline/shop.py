@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from tests.pipeline.conftest import MemorySink
+from tests.states import put_new_state
 from zimun_sync.normalize import Rules
 from zimun_sync.pipeline.listings import Listings
 from zimun_sync.pipeline.offers import HorizonRules
@@ -169,6 +170,7 @@ def open_shop(folder: Path, moment: datetime = NIGHT, **options: Any) -> Iterato
             }
         )
         timing = Timing(clock=lambda: now().timestamp())
+        put_new_state(folder)
         with (
             Store.open("sqlite:///state.db", folder, clock=now) as store,
             ZimunClient(settings, timing=timing) as client,

@@ -50,10 +50,11 @@ def test_every_service_person_and_day_is_as_the_schedule_has_it(shop: Shop) -> N
 def test_a_row_says_where_and_how_long(shop: Shop) -> None:
     shop.sync()
 
+    truth = shop.truth()
     for row in shop.rows():
         expected = ZONES[row["location_id"]]
         minutes: set[int] = set()
-        for start, end in shop.truth()[
+        for start, end in truth[
             row["service_id"], row["location_id"], row["staff_id"], row["date"]
         ]:
             first, last = (datetime.fromisoformat(each).timestamp() // 60 for each in (start, end))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.pipeline.conftest import Bench, FakeApi, MemorySink
+from tests.states import put_new_state
 from zimun_sync.errors import AuthenticationFailed, SinkBroken, SinkUnavailable, SourceUnavailable
 from zimun_sync.events import SinkParked
 from zimun_sync.pipeline.contact import sink_context
@@ -56,6 +57,7 @@ def clock() -> Hands:
 
 @pytest.fixture
 def store(tmp_path: Path, clock: Hands) -> Any:
+    put_new_state(tmp_path)
     with Store.open("sqlite:///state.db", tmp_path, clock) as opened:
         yield opened
 

@@ -35,6 +35,7 @@ Play = Callable[[socket.socket], None]
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else an answer in two parts waits 40 ms
     timeout = 10
     loopback: ClassVar["Loopback"]
 

@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 import yaml
 
+from tests.states import put_new_state
 from zimun_sync.config import Config, load
 from zimun_sync.errors import SourceUnavailable
 from zimun_sync.model import STREAMS
@@ -113,6 +114,7 @@ def configure(tmp_path: Path) -> Configure:
 @pytest.fixture
 def bench(configure: Configure) -> Iterator[Bench]:
     config, clock = configure(), Hands()
+    put_new_state(config.folder)
     with Store.open(config.state, config.folder, clock) as store:
         store.add_source("main")
         yield Bench(store, config, clock, {})

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from tests.states import put_new_state
 from zimun_sync.errors import SourceUnavailable
 from zimun_sync.model import SERVICES, from_micros
 from zimun_sync.normalize import Normalized, Normalizer, Places, Refused, Rules
@@ -155,6 +156,8 @@ def state(request: pytest.FixtureRequest, tmp_path: Path, clock: Ticking) -> Ite
 
 @pytest.fixture
 def store(state: State) -> Store:
+    if state.is_sqlite:
+        put_new_state(state.folder)
     store = state.open()
     store.add_source(SOURCE)
     return store
@@ -178,6 +181,7 @@ def feed(store: Store) -> Feed:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """A state with a few hundred records, closed."""
+    put_new_state(tmp_path)
     with Store.open("sqlite:///state.db", tmp_path, Ticking()) as store:
         store.add_source(SOURCE)
         lease = store.leases.acquire("source:main")

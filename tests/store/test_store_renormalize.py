@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -31,20 +32,20 @@ class Dying(Normalizer):
         super().__init__(SERVICES, Rules({"services": {"name": ("title", "name")}}, {}), Places())
         self.left = survives
 
-    def normalize(self, raw: bytes) -> Normalized:
-        self.left -= 1
+    def normalize_each(self, items: Sequence[bytes]) -> list[Normalized | RecordInvalid]:
+        self.left -= len(items)
         if self.left < 0:
             raise KeyboardInterrupt
-        return super().normalize(raw)
+        return super().normalize_each(items)
 
 
 class Refusing(Normalizer):
     """A normalizer that cannot read one of the records any more."""
 
-    def normalize(self, raw: bytes) -> Normalized:
-        if b'"b"' in raw:
-            raise RecordInvalid("wrong-type", "It is not what it was.")
-        return super().normalize(raw)
+    def normalize_each(self, items: Sequence[bytes]) -> list[Normalized | RecordInvalid]:
+        refused = RecordInvalid("wrong-type", "It is not what it was.")
+        found = zip(items, super().normalize_each(items), strict=True)
+        return [refused if b'"b"' in raw else each for raw, each in found]
 
 
 def test_only_rows_that_come_out_different_are_told_to_sinks(listing: Listing, feed: Feed) -> None:

@@ -1,14 +1,18 @@
-"""Two hundred bookings, made, moved and cancelled, against what a real system then holds."""
+"""Many bookings, made, moved and cancelled, against what a real system then holds."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from tests.thorough import times
 from zimun_sync.pipeline.deliver import Progress
 from zimun_sync.testing.remotes.rig import RemoteRig, key_of
 
-BOOKED, MOVED, CANCELLED = 200, 50, 20
-#: Of every 200: the first 50 are moved, and 20 cancelled, ten of which were moved before.
+BOOKED = times(80, 200)
+#: The first ones are moved; half of those that are cancelled were moved before.
+MOVED, CANCELLED = BOOKED // 4, BOOKED // 10
+#: Bookings a day.
+_DAILY = BOOKED // 10
 _FIRST_CANCELLED = MOVED - CANCELLED // 2
 #: The Sunday in Vienna on which clocks are put back.
 _FIRST_DAY = datetime(2031, 10, 20, 9, 0, tzinfo=ZoneInfo("Europe/Vienna"))
@@ -46,7 +50,7 @@ def book_move_and_cancel(rig: RemoteRig) -> dict[str, Held]:
 
 
 def _booked(rig: RemoteRig, number: int) -> Held:
-    day, slot = divmod(number, 20)
+    day, slot = divmod(number, _DAILY)
     local = _FIRST_DAY + timedelta(days=day, minutes=30 * slot)
     rig.book(number, appointment_time=local.isoformat(), appointment_duration=30)
     return Held(local.astimezone(UTC), 30, cancelled=False)

@@ -19,6 +19,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from tests.states import put_new_state
 from zimun_sync.config import SourceSettings
 from zimun_sync.config.serving import ServerSettings
 from zimun_sync.events import Event, WebhookRefused
@@ -149,6 +150,8 @@ class Stage:
     ) -> Running:
         room = given.pop("room", 10_000)
         sources = given.pop("sources", {"main": source(), "silent": source(webhook_secrets=[])})
+        if not (self.folder / "state.db").exists():
+            put_new_state(self.folder)
         store = self.stack.enter_context(Store.open("sqlite:///state.db", self.folder))
         told: list[Event] = []
         failures: list[BaseException] = []

@@ -143,7 +143,7 @@ class Renormalizer:
         normalizer: Normalizer,
         batch: Sequence[_Stored],
     ) -> int:
-        again = [_again(normalizer, stored) for stored in batch]
+        again = _again(normalizer, batch)
         refused = [each for each in again if isinstance(each, Refused)]
         kept = {each.key for each in refused}
         different = [
@@ -202,14 +202,20 @@ class Renormalizer:
             )
 
 
-def _again(normalizer: Normalizer, stored: _Stored) -> Normalized | Refused | None:
-    """The new form, or why there is none; None for what is deleted and has no raw content."""
-    if stored.deleted or not stored.raw:
-        return None
-    try:
-        return normalizer.normalize(stored.raw)
-    except RecordInvalid as error:
-        return Refused(stored.key, error.code, error.message, stored.raw)
+def _again(normalizer: Normalizer, batch: Sequence[_Stored]) -> list[Normalized | Refused | None]:
+    """The new forms, or why there is none; None for what is deleted and has no raw content."""
+    readable = [stored for stored in batch if stored.raw and not stored.deleted]
+    found = iter(normalizer.normalize_each([stored.raw for stored in readable]))
+    return [
+        _or_refused(stored, next(found)) if stored.raw and not stored.deleted else None
+        for stored in batch
+    ]
+
+
+def _or_refused(stored: _Stored, found: Normalized | RecordInvalid) -> Normalized | Refused:
+    if isinstance(found, RecordInvalid):
+        return Refused(stored.key, found.code, found.message, stored.raw)
+    return found
 
 
 def _row_of(normalizer: Normalizer, stored: _Stored, again: Normalized | Refused | None) -> bytes:

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 
 from zimun_sync.errors import RecordInvalid
 from zimun_sync.model import Stream
-from zimun_sync.normalize import Normalizer, pack_row, unpack_row
+from zimun_sync.normalize import Normalized, Normalizer, pack_row, unpack_row
 from zimun_sync.normalize.promotions import Promoter, restated
 from zimun_sync.store.database import Database
 from zimun_sync.store.merging import draw_seqs
@@ -59,11 +59,9 @@ class PastRows:
         keys = self._keys(connection, listing, after)
         if not keys:
             return None
-        changed = [
-            (row, new)
-            for row in self._rows(connection, listing, keys)
-            if (new := _again(normalizer, row)) != row.row
-        ]
+        rows = self._rows(connection, listing, keys)
+        again = zip(rows, _again(normalizer, rows), strict=True)
+        changed = [(row, new) for row, new in again if new != row.row]
         self._write(connection, source, listing, changed)
         return keys[-1]
 
@@ -108,11 +106,16 @@ class PastRows:
         connection.execute(self._stamp, stamps)
 
 
-def _again(normalizer: Normalizer, row: Any) -> bytes:
-    """The row by the present rules; where its raw content is not kept, only its promotions."""
-    if row.raw:
-        try:
-            return normalizer.normalize(row.raw).row
-        except RecordInvalid:
-            return bytes(row.row)
-    return restated_row(normalizer.stream, row.row, normalizer.promoter)
+def _again(normalizer: Normalizer, rows: Sequence[Any]) -> list[bytes]:
+    """The rows by the present rules; where no raw content is kept, only their promotions."""
+    found = iter(normalizer.normalize_each([row.raw for row in rows if row.raw]))
+    return [
+        _unless_refused(row, next(found))
+        if row.raw
+        else restated_row(normalizer.stream, row.row, normalizer.promoter)
+        for row in rows
+    ]
+
+
+def _unless_refused(row: Any, found: Normalized | RecordInvalid) -> bytes:
+    return bytes(row.row) if isinstance(found, RecordInvalid) else found.row

@@ -1,5 +1,7 @@
 """The law of a sink: whatever came in whatever order, the greatest sequence wins."""
 
+from typing import ClassVar
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -27,6 +29,9 @@ _SOURCES = ("main", "second")
 class SequenceChecks(ContractBase):
     """Sequences of batches that nobody wrote down."""
 
+    #: How many are tried; fewer where each takes long.
+    sequences: ClassVar[int] = 15
+
     @check()
     def test_any_sequence_of_batches(
         self, rig: Rig, tmp_path_factory: pytest.TempPathFactory
@@ -35,7 +40,10 @@ class SequenceChecks(ContractBase):
         del rig
 
         @settings(
-            max_examples=15, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+            max_examples=self.sequences,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
         )
         @given(_STEPS)
         def law(steps: list[Write | int | str]) -> None:

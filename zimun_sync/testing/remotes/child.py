@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
@@ -80,6 +81,15 @@ def _live(harness: RemoteHarness, folder: Path, number: int) -> None:
         after(rig, number)
 
 
+def _warm_up(harness: RemoteHarness, folder: Path) -> None:
+    """Import and compile here what each process would else for itself; nothing is delivered."""
+    folder.mkdir()
+    with RemoteRig(folder, harness) as rig:
+        rig.start()
+        rig.book(1)
+        rig.pull()
+
+
 def _lives_to_the_end(contract: Any, folder: Path, address: str, number: int) -> bool:
     """Whether a process came to its end before its death."""
     process = os.fork()  # much faster than a new interpreter, and nothing has threads yet
@@ -105,6 +115,8 @@ def _load(file: str, name: str) -> Any:
 def main(file: str, name: str, folder: str, address: str) -> None:
     """Let them die, one after the other."""
     contract = _load(file, name)()
+    with closing(contract.harness(Path(folder), address)) as harness:
+        _warm_up(harness, Path(folder) / "warm")
     for number in count(1):
         lived = _lives_to_the_end(contract, Path(folder), address, number)
         sys.stdout.write(f"{number}\n")
