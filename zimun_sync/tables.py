@@ -52,6 +52,10 @@ ARROW_TYPES: dict[ColumnType, pa.DataType] = {
     ColumnType.JSON: pa.string(),
 }
 
+#: Rows that are turned into columns at a time: an iterator for each of more sets off the garbage
+#: collector, again and again.
+_TRANSPOSED_ROWS = 500
+
 #: What a stored value is made of before it is cast to its Arrow type.
 _STORED_TYPES: dict[ColumnType, pa.DataType] = {
     ColumnType.DECIMAL: pa.string(),
@@ -92,10 +96,11 @@ def upserts_table(batch: Batch) -> pa.Table:
 
 
 def _content_arrays(columns: Sequence[Column], stored: Sequence[StoredChange]) -> list[pa.Array]:
-    if not stored:
-        return [pa.array([], ARROW_TYPES[column.type]) for column in columns]
-    rows = [change.row for change in stored if change.row is not None]
-    by_column = zip(*rows, strict=True)
+    by_column: list[list[Any]] = [[] for _ in columns]
+    for start in range(0, len(stored), _TRANSPOSED_ROWS):
+        rows = [c.row for c in stored[start : start + _TRANSPOSED_ROWS] if c.row is not None]
+        for values, more in zip(by_column, zip(*rows, strict=True), strict=True):
+            values.extend(more)
     return [_array(values, column.type) for column, values in zip(columns, by_column, strict=True)]
 
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from zimun_connectors.duckdb import DuckdbSettings, DuckdbSink, files, publish
+from zimun_connectors.duckdb import DuckdbSettings, DuckdbSink, files, publish, sql
 from zimun_connectors.duckdb.state import State
 from zimun_sync.sinks import Batch, SinkContext
 from zimun_sync.testing import delete, make_batch, upsert
@@ -74,6 +74,7 @@ def _doom_delta(number: int) -> None:
     if not number:
         return
     publish.DELTA_SHARE = 1000.0  # every publication is a delta
+    sql.STORAGE_WITHOUT_LOG = sql.STORAGE  # as in releases that left a log behind
     rows = State.rows
     deltas = iter(range(1, 1_000_000))
 

@@ -85,7 +85,7 @@ def test_a_publication_that_was_cut_short_is_finished_on_opening(
     assert [found[5] for found in bench.query(QUERY)] == [2]
 
 
-def _full(*_: object) -> None:
+def _full(*_: object, **__: object) -> None:
     raise SinkUnavailable("No space left on device.")
 
 

@@ -123,7 +123,10 @@ def mend(layout: Layout, access: PublishSettings) -> None:
 
 
 def _fold_log(database: Path) -> None:
-    """Make the checkpoint that a kill came before: only then the header tells of the change."""
+    """Make the checkpoint that a kill came before: only then the header tells of the change.
+
+    Former releases gave these files a log.
+    """
     if Path(f"{database}.wal").exists():
         with duckdb.connect(database) as connection:
             connection.execute("CHECKPOINT")
@@ -134,10 +137,25 @@ def _header(path: Path) -> bytes:
         return file.read(_HEADER_SIZE)
 
 
-def publish(private: Path, published: Path, layout: Layout, access: PublishSettings) -> None:
-    """Let readers see a private file as it is after its latest checkpoint."""
+def publish(
+    private: Path,
+    published: Path,
+    layout: Layout,
+    access: PublishSettings,
+    *,
+    detached: bool = False,
+) -> None:
+    """Let readers see a private file as it is after its latest checkpoint.
+
+    Args:
+        private: the file.
+        published: what it replaces.
+        layout: where the files lie.
+        access: who may read it.
+        detached: whether this process has the private file closed; see `copy`.
+    """
     with replacing(published, layout, access) as new:
-        copy(private, new)
+        copy(private, new, detached=detached)
         if published.exists():
             _keep_end(new, published)
 
@@ -176,15 +194,20 @@ def fingerprint(path: Path) -> str | None:
     return f"{found.st_ino}-{found.st_size}-{found.st_mtime_ns}"
 
 
-def copy(source: Path, target: Path, *, only_shared: bool = False) -> None:
+def copy(source: Path, target: Path, *, only_shared: bool = False, detached: bool = False) -> None:
     """Copy a file in a child process, sharing its blocks where the filesystem can.
 
     A child, because closing any descriptor of the private database in this process would drop
-    DuckDB's lock on it (POSIX locks belong to process and file).
+    DuckDB's lock on it (POSIX locks belong to process and file). A small file that is `detached`
+    from DuckDB is copied in this process, which costs far less.
 
     Raises:
+        OSError: a detached file cannot be copied.
         SinkUnavailable: the copy failed, or cannot share blocks though `only_shared`.
     """
+    if detached:
+        shutil.copyfile(source, target)
+        return
     sharing = [f"--reflink={'always' if only_shared else 'auto'}"]
     command = ["cp", *(sharing if sys.platform == "linux" else []), str(source), str(target)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - no shell

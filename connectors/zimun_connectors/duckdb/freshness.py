@@ -26,16 +26,15 @@ def ensure(state: State, layout: Layout, access: PublishSettings) -> None:
 
 def show(state: State, layout: Layout, access: PublishSettings, rows: Sequence[Freshness]) -> None:
     """Put these rows in place of all others, by one checkpoint and one publication."""
-    storage, incoming = sql.literal(sql.DATA_STORAGE), freshness_table(rows)
-    path = sql.literal(layout.private_freshness)
-    state.rows(f"ATTACH {path} AS {_DATABASE} (STORAGE_VERSION {storage})")
+    path, incoming = sql.literal(layout.private_freshness), freshness_table(rows)
+    state.rows(f"ATTACH {path} AS {_DATABASE} ({sql.STORAGE_WITHOUT_LOG})")
     try:
         with state.registered("incoming", incoming):
             state.rows(f"CREATE OR REPLACE TABLE {_DATABASE}.{TABLE} AS FROM incoming")
         state.rows(f"CHECKPOINT {_DATABASE}")
     finally:
         state.rows(f"DETACH {_DATABASE}")
-    files.publish(layout.private_freshness, layout.freshness, layout, access)
+    files.publish(layout.private_freshness, layout.freshness, layout, access, detached=True)
 
 
 def view(database: str, file: Path) -> list[str]:

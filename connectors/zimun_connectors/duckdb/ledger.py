@@ -1,8 +1,8 @@
 """What has been published, as the private database remembers it, and what has not been yet."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,9 @@ from typing import Any
 from zimun_connectors.duckdb import sql
 from zimun_connectors.duckdb.state import State
 from zimun_sync.model import Stream, to_micros
+
+#: From this many rows on, a table of the delta is extended instead of written anew.
+EXTENDED_ROWS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +23,23 @@ class Delta:
         base: it has every change after the write with this stamp,
         stamp: up to the write with this one.
         changes: how many there are.
+        tables: how many by stream, and what `State.applied` was then; empty if not known.
     """
 
     base: int
     stamp: int
     changes: int
+    tables: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    """Changes since the write with stamp `base`, and all rows, after `applied` changes."""
+
+    base: int
+    changes: int
+    rows: int
+    applied: int
 
 
 class Ledger:
@@ -36,6 +51,8 @@ class Ledger:
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self._count: _Count | None = None
+        self._snapshots = self._read_snapshots()
 
     # -- snapshots -----------------------------------------------------------------------
 
@@ -46,8 +63,11 @@ class Ledger:
 
     def oldest_snapshot(self, since: datetime) -> int:
         """Stamp of the oldest snapshot that was in place at any time after `since`."""
-        found = self._state.rows(sql.OLDEST_SNAPSHOT, {"since": to_micros(since)})
-        return int(found[0][0])
+        before = [stamp for stamp, at in self._snapshots if at <= to_micros(since)]
+        return max(before) if before else min((stamp for stamp, _ in self._snapshots), default=0)
+
+    def _read_snapshots(self) -> list[tuple[Any, ...]]:
+        return self._state.rows("SELECT stamp, published_at FROM _snapshot")
 
     def record_snapshot(self, fingerprint: str | None, now: datetime, grace: timedelta) -> None:
         """Remember the snapshot just put in place, and forget those older than `grace`."""
@@ -60,6 +80,7 @@ class Ledger:
                 "INSERT INTO _snapshot VALUES (?, ?, ?)",
                 [self._state.stamp, to_micros(now), fingerprint],
             )
+        self._snapshots = self._read_snapshots()
 
     def checkpoint(self) -> None:
         """Fold the log into the database file, so that a copy of the file is complete."""
@@ -67,13 +88,34 @@ class Ledger:
 
     # -- deltas --------------------------------------------------------------------------
 
-    def count_changes(self, streams: Sequence[Stream], base: int) -> int:
-        """Changes since the write with that stamp, deletes included."""
-        return int(self._state.rows(sql.count_changes(streams), {"base": base})[0][0])
+    def has_changes(self, streams: Sequence[Stream], base: int) -> bool:
+        """Whether there are any since the write with that stamp, deletes included."""
+        return self._counted(streams, base).changes > 0
 
-    def count_rows(self, streams: Sequence[Stream]) -> int:
-        """Rows of all the streams."""
-        return int(self._state.rows(sql.count_rows(streams))[0][0])
+    def has_more_changes(
+        self, streams: Sequence[Stream], base: int, most: Callable[[int], float]
+    ) -> bool:
+        """Whether there are more changes since `base` than `most` allows of so many rows.
+
+        Counts only when those of the last time and those made since could be too many.
+
+        Args:
+            streams: all of them.
+            base: stamp of a write.
+            most: grows with the number of rows.
+        """
+        if (last := self._count) is not None and last.base <= base:
+            since = self._state.applied.total() - last.applied
+            if last.changes + since <= most(last.rows - since):
+                return False
+        count = self._counted(streams, base)
+        return count.changes > most(count.rows)
+
+    def _counted(self, streams: Sequence[Stream], base: int) -> _Count:
+        changes = self._state.rows(sql.count_changes(streams), {"base": base})[0][0]
+        rows = self._state.rows(sql.count_rows(streams))[0][0]
+        self._count = _Count(base, changes, rows, self._state.applied.total())
+        return self._count
 
     def read_delta(self, path: Path) -> Delta | None:
         """What the delta in the making holds; None before the first."""
@@ -81,22 +123,50 @@ class Ledger:
             tables = rows("SELECT 1 FROM duckdb_tables() WHERE database_name = 'delta'")
             return Delta(*rows("FROM delta._delta")[0]) if tables else None
 
-    def write_delta(self, path: Path, streams: Sequence[Stream], base: int) -> Delta:
-        """Replace the delta in the making by every change since `base`, in one checkpoint."""
+    def write_delta(
+        self, path: Path, streams: Sequence[Stream], base: int, former: Delta | None
+    ) -> Delta:
+        """Bring the delta in the making to every change since `base`, in one checkpoint.
+
+        Args:
+            path: the file.
+            streams: all of them.
+            base: stamp of a write.
+            former: what it holds now; None if that is not known.
+        """
         with self._attached(path) as rows:
             with self._state.transaction():
-                counts = [
-                    rows(sql.create_delta(stream), {"base": base})[0][0] for stream in streams
-                ]
-                delta = Delta(base, self._state.stamp, sum(counts))
-                rows(sql.DESCRIBE_DELTA, astuple(delta))
+                tables = {stream.name: self._fill(stream, base, former) for stream in streams}
+                changes = sum(count for count, _ in tables.values())
+                delta = Delta(base, self._state.stamp, changes, tables)
+                rows(sql.DESCRIBE_DELTA, [delta.base, delta.stamp, delta.changes])
             rows("CHECKPOINT delta")
         return delta
 
+    def _fill(self, stream: Stream, base: int, former: Delta | None) -> tuple[int, int]:
+        """Bring one table of the delta up to date; its count, and what `applied` is."""
+        applied = self._state.applied[stream.name]
+        if former is None or stream.name not in former.tables or base < former.base:
+            return self._create(stream, base), applied
+        count, applied_then = former.tables[stream.name]
+        if applied == applied_then and (base == former.base or not count):
+            return count, applied
+        if base == former.base and count >= EXTENDED_ROWS:
+            return count + self._extend(stream, former.stamp), applied
+        return self._create(stream, base), applied
+
+    def _create(self, stream: Stream, base: int) -> int:
+        return int(self._state.rows(sql.create_delta(stream), {"since": base})[0][0])
+
+    def _extend(self, stream: Stream, stamp: int) -> int:
+        """Replace what has changed since that stamp; how much longer the table is then."""
+        since = {"since": stamp}
+        gone = self._state.rows(sql.delete_outdated(stream), since)[0][0]
+        return int(self._state.rows(sql.extend_delta(stream), since)[0][0] - gone)
+
     @contextmanager
     def _attached(self, path: Path) -> Iterator[Callable[..., list[tuple[Any, ...]]]]:
-        storage = sql.literal(sql.DATA_STORAGE)
-        self._state.rows(f"ATTACH {sql.literal(path)} AS delta (STORAGE_VERSION {storage})")
+        self._state.rows(f"ATTACH {sql.literal(path)} AS delta ({sql.STORAGE_WITHOUT_LOG})")
         try:
             yield self._state.rows
         finally:

@@ -14,6 +14,7 @@ checkpoint is followed by a publication, and one that was cut short is finished 
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from zimun_connectors.duckdb import files
@@ -68,7 +69,8 @@ class Publisher:
         wanted = {stream.name: stream for stream in streams}
         if wanted.items() <= self._streams.items():
             return
-        self._state.ensure(wanted.values())
+        if self._state.ensure(wanted.values()) and self._delta is not None:
+            self._delta = replace(self._delta, tables={})  # which have other columns now
         self._streams |= wanted
         self._mend()
         publish_views(
@@ -129,11 +131,12 @@ class Publisher:
     def _too_much_since(self, base: int) -> bool:
         """Whether a snapshot is the better way to bring readers the changes since `base`."""
         streams = list(self._streams.values())
-        changes = self._ledger.count_changes(streams, base)
         if self._free_copies:
-            return changes > 0
-        share = DELTA_SHARE * self._ledger.count_rows(streams)
-        return changes > (share if self._delta_empty else max(DELTA_ROWS, share))
+            return self._ledger.has_changes(streams, base)
+        least = 0 if self._delta_empty else DELTA_ROWS
+        return self._ledger.has_more_changes(
+            streams, base, lambda rows: max(least, DELTA_SHARE * rows)
+        )
 
     def _cover(self, base: int) -> None:
         """Put a delta in place that is right beside the present snapshot and the coming one."""
@@ -144,9 +147,9 @@ class Publisher:
 
     def _write_delta(self, base: int) -> None:
         layout, streams = self._layout, list(self._streams.values())
-        self._delta = None  # unknown until it is in place
-        delta = self._ledger.write_delta(layout.private_delta, streams, base)
-        files.publish(layout.private_delta, layout.delta, layout, self._access)
+        former, self._delta = self._delta, None  # unknown until it is in place
+        delta = self._ledger.write_delta(layout.private_delta, streams, base, former)
+        files.publish(layout.private_delta, layout.delta, layout, self._access, detached=True)
         self._delta = delta
 
     def _write_snapshot(self) -> None:

@@ -11,8 +11,20 @@ from zimun_sync.model import Column, ColumnType, Stream
 
 #: DuckDB 1.4 and later read this; the default of 2.0 can be read by 2.0 only.
 DATA_STORAGE = "v1.4.0"
+
+#: Sizes of the blocks and row groups of the data files. An append of more rows than a row group
+#: goes to the file at once, compressed, and not to the log too; a full batch has just under two.
+#: The small blocks are for such appends, each of which leaves the last of its blocks half empty.
+BLOCK_SIZE, ROW_GROUP_SIZE = 131_072, 10_240
+
 #: Rows that are read back at a time.
 _READ_BACK_ROWS = 50_000
+
+#: Options with which a data file is attached; its block size is that of its making.
+STORAGE = f"STORAGE_VERSION '{DATA_STORAGE}', ROW_GROUP_SIZE {ROW_GROUP_SIZE}"
+
+#: The same for a file that is worth nothing before its checkpoint, and so needs no log.
+STORAGE_WITHOUT_LOG = f"{STORAGE}, RECOVERY_MODE NO_WAL_WRITES"
 
 #: Name under which the private database is attached.
 DATABASE = "state"
@@ -59,8 +71,16 @@ def definition(column: Column) -> str:
 
 
 def create_table(stream: Stream) -> str:
-    """The stream's table in the private database: its columns, then `_hash` and `_stamp`."""
-    columns = ", ".join(definition(column) for column in stream.columns)
+    """The stream's table in the private database: its columns, then `_hash` and `_stamp`.
+
+    Every write looks keys up, which takes half the time where they are not compressed; being
+    unique, they would hardly get smaller.
+    """
+    columns = ", ".join(
+        definition(column)
+        + (" USING COMPRESSION uncompressed" if column.name == stream.key else "")
+        for column in stream.columns
+    )
     return f"CREATE TABLE {identifier(stream.name)} ({columns}, _hash UUID, _stamp BIGINT)"
 
 
@@ -92,49 +112,55 @@ def column_comment(relation: str, column: Column | Meaning) -> str:
 
 
 def find_held(stream: Stream) -> str:
-    """Incoming upserts the table already has: `key`, `place` (rowid) and whether to `keep` it.
+    """Incoming upserts the table already has: key, place (rowid) and whether to keep it.
 
-    Kept is what has the same content or a later sequence. Rows and tombstones from before the
-    sink was adopted carry another store's sequences, which say nothing. Parameters: `source`,
-    `stream`, `adopted`.
+    Kept is what has the same content or a later sequence. Rows from before the sink was adopted
+    carry another store's sequences, which say nothing. Parameters: `source`, `adopted`.
     """
     table, key = identifier(stream.name), identifier(stream.key)
     return f"""
-        CREATE OR REPLACE TEMP TABLE held AS
-        SELECT i.{key} AS key, t.rowid AS place,
-            t._hash = i._hash::UUID OR (t._seq > i._seq AND t._stamp > $adopted) AS keep
+        SELECT t.{key}, t.rowid,
+            t._hash = i._hash::UUID OR (t._seq > i._seq AND t._stamp > $adopted)
         FROM incoming i JOIN {table} t ON t._source = $source AND t.{key} = i.{key}
-        UNION ALL
-        SELECT d.key, NULL, true
+    """
+
+
+def find_buried(stream: Stream) -> str:
+    """Incoming upserts with a tombstone: key and whether that is later, as in `find_held`.
+
+    Parameters: `source`, `stream`, `adopted`.
+    """
+    key = identifier(stream.key)
+    return f"""
+        SELECT d.key, d.seq > i._seq AND d.stamp > $adopted
         FROM incoming i JOIN _tombstone d ON d.key = i.{key}
         WHERE d.stream = $stream AND d.source = $source
-            AND d.seq > i._seq AND d.stamp > $adopted
     """
 
 
 def delete_superseded(stream: Stream) -> str:
-    """Remove the rows that `find_held` found out of date."""
-    table = identifier(stream.name)
-    return f"DELETE FROM {table} WHERE rowid IN (SELECT place FROM held WHERE NOT keep)"
+    """Remove rows by their place. Parameter: the list `places`."""
+    return f"DELETE FROM {identifier(stream.name)} WHERE rowid IN (SELECT unnest($places))"
 
 
-def insert_changed(stream: Stream) -> str:
-    """Insert what `find_held` did not tell to keep. Parameter: `stamp`. Returns the count."""
-    table, key = identifier(stream.name), identifier(stream.key)
+def insert_incoming(stream: Stream, *, all_of_it: bool) -> str:
+    """Insert what is incoming, which returns the count. Parameter: `stamp`.
+
+    Unless it is `all_of_it`, the parameter `kept` lists the keys to leave out.
+    """
+    left_out = f"WHERE {identifier(stream.key)} NOT IN (SELECT unnest($kept))"
     return f"""
-        INSERT INTO {table} BY NAME
-        SELECT * REPLACE (_hash::UUID AS _hash), $stamp::BIGINT AS _stamp FROM incoming i
-        WHERE NOT EXISTS (FROM held WHERE keep AND held.key = i.{key})
+        INSERT INTO {identifier(stream.name)} BY NAME
+        SELECT * REPLACE (_hash::UUID AS _hash), $stamp::BIGINT AS _stamp FROM incoming
+        {"" if all_of_it else left_out}
     """
 
 
-def drop_tombstones(stream: Stream) -> str:
-    """Forget the tombstones of records that are back. Parameters: `source`, `stream`."""
-    return f"""
-        DELETE FROM _tombstone WHERE stream = $stream AND source = $source
-            AND key IN (SELECT {identifier(stream.key)} FROM incoming
-                WHERE {identifier(stream.key)} NOT IN (SELECT key FROM held WHERE keep))
-    """
+#: Forget the tombstones of records that are back.
+UNBURY = """
+    DELETE FROM _tombstone
+    WHERE stream = $stream AND source = $source AND key IN (SELECT unnest($keys))
+"""
 
 
 def find_gone(stream: Stream) -> str:
@@ -168,11 +194,6 @@ def read_back(stream: Stream) -> str:
     """
 
 
-OLDEST_SNAPSHOT = """
-    SELECT coalesce(max(stamp) FILTER (published_at <= $since), min(stamp), 0) FROM _snapshot
-"""
-
-
 def count_changes(streams: Sequence[Stream]) -> str:
     """Rows and tombstones with a stamp above the parameter `base`."""
     counts = [
@@ -190,15 +211,35 @@ def count_rows(streams: Sequence[Stream]) -> str:
 
 
 def create_delta(stream: Stream) -> str:
-    """The stream's table in the attached `delta`: its changes since stamp `base`, deletes too."""
-    table = identifier(stream.name)
+    """The stream's table in the attached `delta`: its changes since stamp `since`, deletes too."""
+    return f"CREATE OR REPLACE TABLE delta.{identifier(stream.name)} AS {_changes(stream)}"
+
+
+def delete_outdated(stream: Stream) -> str:
+    """Remove from the delta what has changed again since stamp `since`. Returns the count."""
+    table, key = identifier(stream.name), identifier(stream.key)
+    return f"""
+        DELETE FROM delta.{table} d USING (
+            SELECT _source, {key} AS key FROM {table} WHERE _stamp > $since
+            UNION ALL
+            SELECT source, key FROM _tombstone
+            WHERE stamp > $since AND stream = {literal(stream.name)}) AS c
+        WHERE d._source = c._source AND d.{key} = c.key
+    """
+
+
+def extend_delta(stream: Stream) -> str:
+    """Add the changes since stamp `since` to the delta. Returns the count."""
+    return f"INSERT INTO delta.{identifier(stream.name)} BY NAME {_changes(stream)}"
+
+
+def _changes(stream: Stream) -> str:
     columns = ", ".join(identifier(column.name) for column in stream.columns)
     return f"""
-        CREATE OR REPLACE TABLE delta.{table} AS
-        SELECT {columns}, false AS _deleted FROM {table} WHERE _stamp > $base
+        SELECT {columns}, false AS _deleted FROM {identifier(stream.name)} WHERE _stamp > $since
         UNION ALL BY NAME
         SELECT key AS {identifier(stream.key)}, source AS _source, true AS _deleted
-        FROM _tombstone WHERE stamp > $base AND stream = {literal(stream.name)}
+        FROM _tombstone WHERE stamp > $since AND stream = {literal(stream.name)}
     """
 
 

@@ -1,5 +1,6 @@
 """The private database: every row, where delivery stands, and which store it comes from."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -39,12 +40,17 @@ class State:
         memory_limit: as DuckDB takes it, such as `96MB`.
         threads: how many DuckDB may use.
         read_only: only look; nothing is created or changed.
+
+    Attributes:
+        stamp: number of the latest write that changed something.
+        applied: changes made by stream, since it was opened.
     """
 
     def __init__(
         self, path: Path, *, memory_limit: str, threads: int, read_only: bool = False
     ) -> None:
         self._log = path.with_name(f"{path.name}.wal")
+        self.applied: Counter[str] = Counter()
         self.connection = duckdb.connect(
             config={
                 "memory_limit": memory_limit,
@@ -52,6 +58,7 @@ class State:
                 "temp_directory": str(path.parent / "spill"),
                 "autoinstall_known_extensions": False,
                 "preserve_insertion_order": False,
+                "default_block_size": sql.BLOCK_SIZE,
                 # Every checkpoint is the publisher's: see `files`.
                 "checkpoint_threshold": "1TB",
                 "auto_checkpoint_skip_wal_threshold": 1 << 60,
@@ -65,7 +72,7 @@ class State:
             raise
 
     def _attach(self, path: Path, *, read_only: bool) -> None:
-        options = "READ_ONLY" if read_only else f"STORAGE_VERSION {sql.literal(sql.DATA_STORAGE)}"
+        options = "READ_ONLY" if read_only else sql.STORAGE
         try:
             self.rows(f"ATTACH {sql.literal(path)} AS {sql.DATABASE} ({options})")
         except duckdb.InvalidInputException as error:  # another storage version than ours
@@ -77,6 +84,7 @@ class State:
         else:
             self._check_format(path)
             self.stamp, self._adopted = self.rows("SELECT stamp, adopted_stamp FROM _store")[0]
+        self._buried = bool(self.rows("SELECT 1 FROM _tombstone LIMIT 1"))
 
     def _recognize(self, path: Path, *, read_only: bool) -> None:
         """Create the system tables in a new database, and refuse somebody else's."""
@@ -207,19 +215,39 @@ class State:
                 self.rows("UPDATE _store SET stamp = ?", [stamp])
         if applied:
             self.stamp = stamp
+            self.applied[batch.stream.name] += applied
         return applied
 
     def _upsert(self, batch: Batch, stamp: int) -> int:
         rows = upserts_table(batch)
         if not rows.num_rows:
             return 0
-        stream = batch.stream
-        place = {"source": batch.source, "stream": stream.name}
         with self.registered("incoming", rows):
-            self.rows(sql.find_held(stream), {**place, "adopted": self._adopted})
-            self.rows(sql.delete_superseded(stream))
-            self.rows(sql.drop_tombstones(stream), place)
-            return int(self.rows(sql.insert_changed(stream), {"stamp": stamp})[0][0])
+            kept = self._make_way(batch)
+            if len(kept) == rows.num_rows:
+                return 0
+            insert = sql.insert_incoming(batch.stream, all_of_it=not kept)
+            left_out = {"kept": kept} if kept else {}
+            return int(self.rows(insert, {"stamp": stamp, **left_out})[0][0])
+
+    def _make_way(self, batch: Batch) -> list[str]:
+        """Remove what the upserts in `incoming` replace; the keys of those not to be taken."""
+        stream = batch.stream
+        place = {"source": batch.source, "adopted": self._adopted}
+        held = self.rows(sql.find_held(stream), place)
+        if superseded := [rowid for _, rowid, keep in held if not keep]:
+            self.rows(sql.delete_superseded(stream), {"places": superseded})
+        return [key for key, _, keep in held if keep] + self._unbury(batch)
+
+    def _unbury(self, batch: Batch) -> list[str]:
+        """Forget the tombstones of what is incoming; the keys of those that are later."""
+        if not self._buried:
+            return []
+        place = {"source": batch.source, "stream": batch.stream.name}
+        found = self.rows(sql.find_buried(batch.stream), {**place, "adopted": self._adopted})
+        if back := [key for key, later in found if not later]:
+            self.rows(sql.UNBURY, {**place, "keys": back})
+        return [key for key, later in found if later]
 
     def _delete(self, batch: Batch, stamp: int) -> int:
         rows = deletes_table(batch)
@@ -231,6 +259,7 @@ class State:
             self.rows(sql.find_gone(stream), found)
         buried = {"stream": stream.name, "source": source, "stamp": stamp}
         self.rows(sql.BURY, buried)
+        self._buried = True
         return int(self.rows(sql.delete_gone(stream))[0][0])
 
     @contextmanager
