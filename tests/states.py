@@ -1,10 +1,14 @@
 """A new state, made faster than from nothing."""
 
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from zimun_sync.store import Store
+
+#: Earlier than any clock that a test sets.
+MADE_AT = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 def put_new_state(folder: Path) -> None:
@@ -19,5 +23,5 @@ def put_new_state(folder: Path) -> None:
 def _new_state() -> bytes:
     """Making one takes longer than most tests: it is made once, and copied."""
     with TemporaryDirectory() as folder:
-        Store.open("sqlite:///state.db", Path(folder)).close()
+        Store.open("sqlite:///state.db", Path(folder), clock=lambda: MADE_AT).close()
         return Path(folder, "state.db").read_bytes()
