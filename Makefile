@@ -8,7 +8,7 @@ PEERS  := $(VENV)/peers/.ready
 # Tests start hundreds of processes; compiling the modules for each costs more than the work.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: setup demo test coverage check format bench long-read backfill clean services
+.PHONY: setup demo test thorough coverage check format bench long-read backfill clean services
 
 setup: $(READY)
 
@@ -28,6 +28,10 @@ services:
 
 test: $(READY) services
 	$(BIN)/pytest --numprocesses=3 --dist=loadscope --no-loadscope-reorder
+
+# The same at length: kills at every moment, long histories, every kind of remote system.
+thorough: $(READY) services
+	ZIMUN_THOROUGH=1 $(BIN)/pytest --numprocesses=3 --dist=loadscope --no-loadscope-reorder
 
 coverage: $(READY) services
 	$(BIN)/coverage erase

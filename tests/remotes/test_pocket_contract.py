@@ -1,7 +1,12 @@
-"""The little CRM passes the contract of remote connectors, in every kind that systems come in."""
+"""The little CRM passes the contract of remote connectors, in every kind that systems come in.
+
+Kinds of which a real system passes it in every run (Odoo, Square, CalDAV) are left to the
+thorough one.
+"""
 
 from pathlib import Path
 
+from tests.thorough import THOROUGH
 from zimun_sync.remotes.contract import Linking
 from zimun_sync.testing.remotes import Lack, RemoteContract
 from zimun_sync.testing.remotes.pocket import PocketRules
@@ -24,6 +29,7 @@ class TestPocket(PocketContract):
 class TestFieldPocket(PocketContract):
     """The contact is a field of the appointment, a bad row spoils a batch, nothing is unique."""
 
+    __test__ = THOROUGH
     rules = PocketRules(
         linking=Linking.FIELD, batch=7, keeps_keys=False, atomic=True, cancels_by_call=True
     )
@@ -32,6 +38,7 @@ class TestFieldPocket(PocketContract):
 class TestStrictPocket(PocketContract):
     """One row at a time, revisions, unique addresses, no tokens."""
 
+    __test__ = THOROUGH
     rules = PocketRules(
         linking=Linking.FIELD,
         batch=1,
@@ -45,6 +52,7 @@ class TestStrictPocket(PocketContract):
 class TestCalendarPocket(PocketContract):
     """No contacts at all: like a calendar."""
 
+    __test__ = THOROUGH
     rules = PocketRules(linking=Linking.NONE, batch=1)
     lacks = frozenset({Lack.CONTACTS, Lack.TWINS, Lack.MERGE})
 

@@ -17,6 +17,7 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from zimun_sync.errors import ConfigError, StoreError
+from zimun_sync.store.statements import COMPILED, DRIVER
 from zimun_sync.store.trouble import explain
 
 #: How long a SQLite state that another program writes is waited for.
@@ -87,11 +88,13 @@ class Database:
         if not self.is_sqlite:
             return _postgres_engine(self.url)
         engine = sa.create_engine(
-            self.url, connect_args={"timeout": self._busy_seconds}, hide_parameters=True
+            self.url.set(drivername=DRIVER),
+            connect_args={"timeout": self._busy_seconds},
+            hide_parameters=True,
         )
         sa.event.listen(engine, "connect", _set_up_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
-        return engine
+        return engine.execution_options(compiled_cache=COMPILED)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
