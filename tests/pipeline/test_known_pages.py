@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from tests.pipeline.conftest import Bench, appointment
 from tests.pipeline.test_inbox import Mail
 from tests.states import put_new_state
+from zimun_sync.errors import StoreError
+from zimun_sync.events import FieldAppeared
 from zimun_sync.normalize import Rules, normalize_items
 from zimun_sync.store import Store
 
@@ -123,6 +125,45 @@ def test_a_record_with_a_bad_version_in_quarantine_is_looked_at(bench: Bench) ->
     assert [entry.key for entry in bench.store.quarantine.entries()] == ["a_00003"]
     bench.sync()
     assert bench.store.quarantine.entries() == []
+
+
+def test_an_older_version_on_the_same_page_changes_nothing(bench: Bench) -> None:
+    new = {"service_id": "s_1", "name": "Trim", "updated_at": LATER.format(2)}
+    bench.api.put("services", new)
+    bench.sync()
+    bench.api.now = bench.api.now.replace(year=2027)
+    bench.api.put("services", new, new | {"name": "Cut", "updated_at": LATER.format(1)})
+    for _ in range(2):
+        report = bench.sync()
+        assert [run.changed for run in report.runs] == [0] * len(report.runs)
+        assert bench.sink.rows["main", "services", "s_1"]["name"] == "Trim"
+
+
+def test_a_new_field_is_told_where_the_page_turns_out_to_have_changed(bench: Bench) -> None:
+    bench.sync()
+    _send(bench, appointment(3, status="cancelled", updated_at=LATER.format(1)))
+    records = [appointment(number) for number in range(RECORDS)]
+    records[1] |= {"loyalty": "gold", "updated_at": LATER.format(1)}
+    bench.api.put("appointments", *records)
+    bench.sync()
+    assert [event.field for event in bench.of(FieldAppeared)] == ["loyalty"]
+
+
+def test_a_new_field_is_told_after_a_crash_too(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.api.put("appointments", appointment(1, loyalty="gold"))
+
+    def fail(*_: Any) -> None:
+        raise StoreError("The disk is full.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(bench.store.fields, "notice", fail)
+        with pytest.raises(StoreError):
+            bench.sync()
+    bench.options.stop.clear()
+    bench.sync()
+    assert [event.field for event in bench.of(FieldAppeared)] == ["loyalty"]
 
 
 def test_a_record_that_is_gone_is_missed(bench: Bench) -> None:

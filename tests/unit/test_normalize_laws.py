@@ -140,6 +140,22 @@ def test_a_page_is_what_its_items_are_one_by_one(stream: str, page: list[bytes])
     ]
 
 
+def test_a_large_page_keeps_its_order_and_every_refusal() -> None:
+    page = [b'{"service_id": "s_%d"}' % number for number in range(2_300)]
+    bad = (0, 999, 1_000, 2_299)
+    for number in bad:
+        page[number] = b"bad %d" % number
+
+    items = normalize_items(page, NORMALIZERS["services"])
+
+    assert [each.raw for each in items.refused] == [page[number] for number in bad]
+    assert [each.raw for each in items.records] == [
+        raw for number, raw in enumerate(page) if number not in bad
+    ]
+    assert [each.key for each in items.records[:2]] == ["s_1", "s_2"]
+    assert items.records[-1].key == "s_2298"
+
+
 @given(records=st.lists(RECORDS, max_size=6))
 def test_a_page_has_the_new_fields_of_its_items_in_their_order(
     records: list[dict[str, Any]],

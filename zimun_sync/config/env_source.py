@@ -30,12 +30,16 @@ class _Source(EnvSettingsSource):
         return from_json(value)
 
 
-def values_of(variables: Mapping[str, str], names: Iterable[str]) -> dict[str, Any]:
+def values_of(
+    variables: Mapping[str, str], texts: Iterable[str], sections: Iterable[str]
+) -> dict[str, Any]:
     """The settings that variables give, nested as in a file.
 
     Args:
         variables: names and values, as `os.environ` holds them.
-        names: of the settings at the top level.
+        texts: names of settings at the top level that are text whatever they look like.
+        sections: names of the others.
     """
-    fields: dict[str, Any] = dict.fromkeys(names, (Mapping[str, Any] | str | None, None))
+    fields: dict[str, Any] = dict.fromkeys(texts, (str | None, None))
+    fields |= dict.fromkeys(sections, (Mapping[str, Any] | None, None))
     return _Source(variables, create_model("Variables", __base__=_Variables, **fields))()

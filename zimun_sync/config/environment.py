@@ -17,10 +17,9 @@ FILE_VARIABLE: Final = "ZIMUN_SYNC_CONFIG"
 _KUBERNETES = re.compile(r"SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_[A-Z]+(_(PROTO|PORT|ADDR))?)?")
 
 
-#: The settings that variables may give, whole or in part.
-_TOP_LEVEL = (
-    "state",
-    "state_file",
+#: The settings that variables may give: texts, and sections whole or in part.
+_TEXTS = ("state", "state_file")
+_SECTIONS = (
     "sources",
     "sinks",
     "sync",
@@ -73,12 +72,12 @@ class Environment:
 
     def unknown(self) -> list[str]:
         """Variables with our prefix that name no setting."""
-        tops = {PREFIX + name.upper() for name in _TOP_LEVEL}
+        tops = {PREFIX + name.upper() for name in _TEXTS + _SECTIONS}
         return [self._names[name] for name in self._names if name.split(DELIMITER)[0] not in tops]
 
     def guesses(self) -> list[str]:
         """Names that an unknown variable might have meant."""
-        return [FILE_VARIABLE, *(PREFIX + name.upper() for name in _TOP_LEVEL)]
+        return [FILE_VARIABLE, *(PREFIX + name.upper() for name in _TEXTS + _SECTIONS)]
 
 
 def _values(variables: Mapping[str, str]) -> dict[str, Any]:
@@ -86,7 +85,7 @@ def _values(variables: Mapping[str, str]) -> dict[str, Any]:
         return {}
     from zimun_sync.config.env_source import values_of  # takes long to import
 
-    return values_of(variables, _TOP_LEVEL)
+    return values_of(variables, _TEXTS, _SECTIONS)
 
 
 def spelling(place: Place) -> str:

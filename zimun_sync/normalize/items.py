@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from hashlib import sha256
-from itertools import repeat
-from typing import NamedTuple
+from itertools import chain, repeat
+from typing import Final, NamedTuple
 
 from zimun_sync.normalize.normalizer import Canonical, Normalized, Normalizer
 from zimun_sync.normalize.noticing import Noticed
+
+#: Items that are taken apart at once: much faster than one by one, and bounded in memory.
+_AT_ONCE: Final = 1_000
 
 
 class Refused(NamedTuple):
@@ -61,10 +64,26 @@ def normalize_items(items: Sequence[bytes], normalizer: Normalizer) -> Items:
 
 def outcome_of(items: Sequence[bytes], normalizer: Normalizer) -> Outcome:
     """The same without the items' bytes."""
-    records, errors = normalizer.normalize_all(items)
-    refused = []
-    for number, error in sorted(errors.items()):
-        raw = items[number]
-        key = normalizer.key_of(raw) or f"sha256:{sha256(raw).hexdigest()}"
-        refused.append((number, key, error.code, error.message))
-    return Outcome(records, refused, normalizer.noticed())
+    parts: list[Canonical] = []
+    refused: list[tuple[int, str, str, str]] = []
+    for start in range(0, len(items), _AT_ONCE):
+        records, errors = normalizer.normalize_all(items[start : start + _AT_ONCE])
+        parts.append(records)
+        for number, error in sorted(errors.items()):
+            raw = items[start + number]
+            key = normalizer.key_of(raw) or f"sha256:{sha256(raw).hexdigest()}"
+            refused.append((start + number, key, error.code, error.message))
+    return Outcome(_together(parts), refused, normalizer.noticed())
+
+
+def _together(parts: Sequence[Canonical]) -> Canonical:
+    if len(parts) == 1:
+        return parts[0]
+    every = chain.from_iterable
+    return Canonical(
+        [*every(part.keys for part in parts)],
+        [*every(part.updated_at for part in parts)],
+        [*every(part.hashes for part in parts)],
+        [*every(part.rows for part in parts)],
+        [*every(part.row_hashes for part in parts)],
+    )

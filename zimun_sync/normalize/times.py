@@ -51,6 +51,8 @@ def local_moments(given: Iterable[Any]) -> list[tuple[int, int] | None]:
         if value is None:
             found.append(None)
             continue
+        if type(value) is not str:
+            raise TypeError
         # Arithmetic with a datetime's own offset costs more than all the rest: it is cut off.
         since, offset = _parse(value[:_END]) - _WALL_EPOCH, _offset(value[_END:])
         seconds = since.days * _DAY + since.seconds - offset

@@ -176,6 +176,8 @@ class Pull:
     ) -> Run:
         items, prints, kept = ready
         self._check_organization(items.records, normalizer)
+        # Before the page is stored: what is known by its bytes will not be looked at again.
+        announce_fields(self.store, self.emit, self.source, run.stream, items.noticed)
         requested_at = to_micros(page.requested_at)
         content = PageRecords(
             items.records,
@@ -188,7 +190,6 @@ class Pull:
         )
         outcome = self.store.pages.commit(self.lease, run, content)
         run = outcome.run
-        announce_fields(self.store, self.emit, self.source, run.stream, items.noticed)
         for key in outcome.disputed:
             run = self._settle(run, normalizer, key, items.records, requested_at)
         return run

@@ -97,7 +97,7 @@ class Pages:
         with self._database.write(durable=False) as connection:
             check(connection, lease)
             if kept:
-                self._make_sure(connection, run, kept)
+                self._make_sure(connection, run, kept, list(arrivals))
             sorted_ = self._merger.take(connection, origin_of(run), arrivals, asked_at, now)
             if len(arrivals) < len(listed):
                 self._keep_doubled(connection, origin_of(run), listed, arrivals, now)
@@ -118,13 +118,20 @@ class Pages:
             advanced = turn_page(connection, run, counts, page.next_page_token, times)
         return PageOutcome(advanced, len(sorted_.changed), tuple(sorted_.disputed))
 
-    def _make_sure(self, connection: Connection, run: Run, kept: Sequence[int]) -> None:
-        """Raise PageChanged if a known record has changed, or its next version waits."""
+    def _make_sure(
+        self, connection: Connection, run: Run, kept: Sequence[int], listed: Sequence[str]
+    ) -> None:
+        """Raise PageChanged unless each known record stands by itself.
+
+        It does not if it has changed, if a later version of it waits in quarantine, or if the same
+        page shows another version of it, among those `listed`.
+        """
         listing = self._listings.number(connection, run.source, run.stream)
         if not self.known.still_stand(connection, listing, kept):
             raise PageChanged
         waiting = quarantine.waiting(connection, (run.source, run.stream, SOURCE_SIDE))
-        standing = self._merger.standing(connection, origin_of(run), waiting) if waiting else {}
+        others = {*waiting, *listed}
+        standing = self._merger.standing(connection, origin_of(run), [*others]) if others else {}
         if not {each.seq for each in standing.values()}.isdisjoint(kept):
             raise PageChanged
 
