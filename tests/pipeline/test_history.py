@@ -174,6 +174,36 @@ def test_appointments_wait_for_all_their_versions(
     assert [stream for stream, _ in batches[: len(versions)]] == ["appointment_versions"] * 5
 
 
+def test_versions_without_appointments_are_shown_by_themselves(
+    delivery: Delivery, bench: Bench
+) -> None:
+    _deliver_all(delivery)
+    assert isinstance(delivery.sink, MemorySink)
+    delivery.sink.batches.clear()
+    bench.store.deliveries.rewind("memory", stream="appointment_versions")
+    _deliver_all(delivery)
+    told = [(each.stream.name, each.more) for each in delivery.sink.batches]
+    assert told == [("appointment_versions", False)]
+
+
+def test_nothing_is_given_to_a_sink_that_a_power_loss_could_take_back(
+    delivery: Delivery, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happened = []
+    make_durable = bench.store.feed.make_durable
+
+    def noted(source: str) -> None:
+        make_durable(source)
+        happened.append("durable")
+
+    monkeypatch.setattr(bench.store.feed, "make_durable", noted)
+    assert isinstance(delivery.sink, MemorySink)
+    delivery.sink.on_write = lambda _batch: happened.append("written")
+    _deliver_all(delivery)
+    assert happened[:2] == ["durable", "written"]
+    assert happened.count("durable") == happened.count("written")
+
+
 def test_a_change_between_two_streams_waits_for_the_next_round(
     delivery: Delivery, bench: Bench, make_appointment: Any
 ) -> None:

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from zimun_sync.daemon.steps import apply
+from zimun_sync.daemon.workers import AT_ONCE
 from zimun_sync.errors import RequestRefused, SourceUnavailable
 from zimun_sync.events import EventsApplied, RecordsFetched
 from zimun_sync.model import APPOINTMENTS, to_micros
@@ -404,3 +406,15 @@ def test_a_record_is_read_again_with_the_rules_of_today(mail: Mail, make_appoint
     assert row is not None
     assert row["duration_minutes"] == 45
     assert not mail.retry()
+
+
+def test_nothing_of_a_paused_source_is_applied(mail: Mail, make_appointment: Make) -> None:
+    mail.send(make_appointment(1, notes="while it was paused"))
+    applying = Applying(mail.source, mail.store, mail.bench.events.append)
+    paused = True
+    step = apply(applying, Retrying(mail.source, mail.store), lambda: paused)
+    assert step() != AT_ONCE
+    assert mail.rows() == {}
+    paused = False
+    assert step() == AT_ONCE
+    assert mail.notes("a_00001") == "while it was paused"

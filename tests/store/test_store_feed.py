@@ -9,6 +9,7 @@ from zimun_sync.store import Lag, Lease, Store
 from zimun_sync.store.schema import records, sources
 
 WRITERS, PAGES, PER_PAGE = 3, 12, 20
+SHOW = "SHOW synchronous_commit"
 
 
 def fill(state: State, lease: Lease, key: Callable[[int, int], str], writer: int) -> None:
@@ -134,3 +135,16 @@ def test_the_feed_is_made_durable_up_to_its_head(listing: Listing) -> None:
     listing.page(record("c"))
     store.feed.make_durable(SOURCE)
     assert [row["synced_barrier"] for row in rows(store, sources)] == [3]
+
+
+def test_the_barrier_is_a_commit_that_outlives_a_power_loss(listing: Listing) -> None:
+    database, levels = listing.store._database, []
+    ask, durable = ("PRAGMA synchronous", 2) if database.is_sqlite else (SHOW, "on")
+
+    @sa.event.listens_for(database.engine, "commit")
+    def note(connection: sa.Connection) -> None:
+        levels.append(connection.exec_driver_sql(ask).scalar_one())
+
+    listing.page(record("a"))
+    listing.store.feed.make_durable(SOURCE)
+    assert levels[-1] == durable

@@ -110,6 +110,7 @@ def mend(layout: Layout, access: PublishSettings) -> None:
     """
     for path in layout.private.glob("*.new*"):
         path.unlink()
+    _remove_half_made(layout)
     _fold_log(layout.private_delta)
     _fold_log(layout.private_freshness)
     pairs = (
@@ -122,10 +123,33 @@ def mend(layout: Layout, access: PublishSettings) -> None:
             publish(private, published, layout, access)
 
 
+def _remove_half_made(layout: Layout) -> None:
+    """Remove files of which a kill cut the first making short; they are made anew.
+
+    What was never published is worth nothing, but for a private database that can be read: its
+    published file may have been lost.
+    """
+    if not layout.delta.exists():
+        _remove(layout.private_delta)
+    if not layout.freshness.exists():
+        _remove(layout.private_freshness)
+    published = (layout.snapshot, layout.delta, layout.freshness, layout.views)
+    if layout.state.exists() and not any(path.exists() for path in published):
+        try:
+            duckdb.connect(layout.state, read_only=True).close()
+        except duckdb.IOException:
+            _remove(layout.state)
+
+
+def _remove(database: Path) -> None:
+    for path in (database, Path(f"{database}.wal")):
+        path.unlink(missing_ok=True)
+
+
 def _fold_log(database: Path) -> None:
     """Make the checkpoint that a kill came before: only then the header tells of the change.
 
-    Former releases gave these files a log.
+    A kill within a checkpoint leaves a log even of a file that is written without one.
     """
     if Path(f"{database}.wal").exists():
         with duckdb.connect(database) as connection:

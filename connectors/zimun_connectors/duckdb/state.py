@@ -84,7 +84,7 @@ class State:
         else:
             self._check_format(path)
             self.stamp, self._adopted = self.rows("SELECT stamp, adopted_stamp FROM _store")[0]
-        self._buried = bool(self.rows("SELECT 1 FROM _tombstone LIMIT 1"))
+        self._buried = not self._new and bool(self.rows("SELECT 1 FROM _tombstone LIMIT 1"))
 
     def _recognize(self, path: Path, *, read_only: bool) -> None:
         """Create the system tables in a new database, and refuse somebody else's."""
