@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 import launch
+from beside import beside
 
 #: Seconds between two looks at memory.
 _INTERVAL: Final = 0.1
@@ -71,9 +72,8 @@ def measure(
 def _watched(process: int) -> Iterator[list[int]]:
     """What a process's descendants held, in kB, at moments during the block."""
     seen = [0]
-    over = threading.Event()
 
-    def watch() -> None:
+    def watch(over: threading.Event) -> None:
         most = 0.0
         while not over.wait(_INTERVAL):
             family = list(_descendants(process))
@@ -82,13 +82,8 @@ def _watched(process: int) -> Iterator[list[int]]:
                 most = resident
                 seen.append(sum(map(_held, family)))
 
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
+    with beside(watch):
         yield seen
-    finally:
-        over.set()
-        watcher.join()
 
 
 def _descendants(process: int) -> Iterator[int]:

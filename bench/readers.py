@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from beside import beside
 from latency import Daemon
 
 from tests.acceptance import reader
@@ -69,19 +70,13 @@ def publications(database: Path) -> Iterator[set[float]]:
     data = database.with_name(f"{database.stem}.data")
     files = [data / "delta.duckdb", data / "snapshot.duckdb"]
     found: set[float] = set()
-    over = threading.Event()
 
-    def watch() -> None:
+    def watch(over: threading.Event) -> None:
         while not over.wait(0.005):
             found.update(file.stat().st_mtime for file in files)
 
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
+    with beside(watch):
         yield found
-    finally:
-        over.set()
-        watcher.join()
     found -= {min(found)}  # that one was there before
 
 
@@ -89,16 +84,10 @@ def publications(database: Path) -> Iterator[set[float]]:
 def full_pulls(daemon: Daemon) -> Iterator[list[int]]:
     """One full listing after the other during the block; their exit codes."""
     codes: list[int] = []
-    over = threading.Event()
 
-    def pull() -> None:
+    def pull(over: threading.Event) -> None:
         while not over.is_set():
             codes.append(daemon.run("sync", "--full", "--json").returncode)
 
-    puller = threading.Thread(target=pull)
-    puller.start()
-    try:
+    with beside(pull):
         yield codes
-    finally:
-        over.set()
-        puller.join()

@@ -25,31 +25,27 @@ _NESTED: Final = (
     "{price}amount::DECIMAL(18, 4) AS price_amount, {price}currency AS price_currency "
     "FROM {schema}appointments)"
 )
+Run = Callable[[Round], Measured]
 _CSV: Final = {"files": {"type": "csv", "path": "csv"}}
 
 
-def _script(now: Round) -> Measured:
-    measured, database = now.peer("script")
-    prove(now.api, database, _NESTED.format(price="price_", schema=""))
-    return measured
+def _peer(program: str, *arguments: str, price: str, schema: str = "", **settings: str) -> Run:
+    """A program of `bench/peers`, proved by its own names of things.
 
+    Args:
+        program: its module.
+        arguments: what it takes beside the job.
+        price: what the names of a price's columns begin with.
+        schema: where its table is, with the dot.
+        settings: environment variables.
+    """
 
-def _dlt(now: Round) -> Measured:
-    measured, database = now.peer("dlt_rest", environment=_DLT)
-    prove(now.api, database, _NESTED.format(price="price__", schema="bench."))
-    return measured
+    def run(now: Round) -> Measured:
+        measured, database = now.peer(program, *arguments, environment=settings)
+        prove(now.api, database, _NESTED.format(price=price, schema=schema))
+        return measured
 
-
-def _dlt_workers(now: Round) -> Measured:
-    measured, database = now.peer("dlt_rest", "parquet", environment=_DLT | _WORKERS)
-    prove(now.api, database, _NESTED.format(price="price__", schema="bench."))
-    return measured
-
-
-def _dlt_arrow(now: Round) -> Measured:
-    measured, database = now.peer("dlt_arrow", environment=_DLT)
-    prove(now.api, database, _NESTED.format(price="price_", schema="bench."))
-    return measured
+    return run
 
 
 def _with_csv(now: Round) -> Measured:
@@ -95,19 +91,26 @@ class Row:
     """
 
     title: str
-    run: Callable[[Round], Measured]
+    run: Run
     targets: Mapping[int, float] = field(default_factory=dict)
     most: int | None = None
     peer: bool = False
 
 
+_SCRIPT: Final = _peer("script", price="price_")
+_DLT_ARROW: Final = _peer("dlt_arrow", price="price_", schema="bench.", **_DLT)
+_DLT_WORKERS: Final = _peer(
+    "dlt_rest", "parquet", price="price__", schema="bench.", **_DLT, **_WORKERS
+)
+_DLT_REST: Final = _peer("dlt_rest", price="price__", schema="bench.", **_DLT)
+
 #: By the name that `--only` takes, in the order in which a round runs them.
 ROWS: Final = {
     "drain": Row("httpx drain, keeps nothing", Round.drain),
-    "script": Row("hand-written: httpx, orjson, DuckDB upserts", _script, peer=True),
-    "dlt-arrow": Row("dlt, pages as Arrow tables", _dlt_arrow, peer=True),
-    "dlt-workers": Row("dlt, REST source, Parquet, 2 workers", _dlt_workers, peer=True),
-    "dlt": Row("dlt, REST source, defaults", _dlt, most=100_000, peer=True),
+    "script": Row("hand-written: httpx, orjson, DuckDB upserts", _SCRIPT, peer=True),
+    "dlt-arrow": Row("dlt, pages as Arrow tables", _DLT_ARROW, peer=True),
+    "dlt-workers": Row("dlt, REST source, Parquet, 2 workers", _DLT_WORKERS, peer=True),
+    "dlt": Row("dlt, REST source, defaults", _DLT_REST, most=100_000, peer=True),
     "sync": Row("zimun-sync, first sync", lambda now: now.first, {0: 2.5, 50: 1.03}),
     "unchanged": Row("zimun-sync, nothing changed", _unchanged, {0: 1.6}),
     "changed": Row("zimun-sync, 1% changed", _changed, {0: 2.0}),

@@ -141,7 +141,8 @@ class Pages:
         if page.prints is not None:
             listing = self._listings.number(connection, run.source, run.stream)
             known = KnownPage(page.prints, _seqs_by_item(page, page.prints, sorted_))
-            self.known.keep(connection, listing, run.pages, known)
+            if any(known.seqs):
+                self.known.keep(connection, listing, run.pages, known)
             if page.next_page_token is None:
                 self.known.forget_beyond(connection, listing, run.pages + 1)
 
