@@ -294,12 +294,18 @@ DERIVED = frozenset({APPOINTMENT_VERSIONS.name})
 PULLED = {name: stream for name, stream in STREAMS.items() if name not in DERIVED}
 
 
+def in_order(names: Iterable[str]) -> list[str]:
+    """Stream names in the order they are pulled and delivered."""
+    chosen = set(names)
+    return [name for name in STREAMS if name in chosen]
+
+
 def delivered(pulled: Iterable[str]) -> list[str]:
     """Streams that sinks are given, in order: those that are pulled, and what is made of them."""
     chosen = set(pulled)
     if APPOINTMENTS.name in chosen:
         chosen |= DERIVED
-    return [name for name in STREAMS if name in chosen]
+    return in_order(chosen)
 
 
 class Op(StrEnum):

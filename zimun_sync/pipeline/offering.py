@@ -1,22 +1,16 @@
 """What a sink is offered: which streams in which order, how much at once, from where on."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from itertools import islice
 from typing import Final
 
-from zimun_sync.model import STREAMS, Stream
+from zimun_sync.model import Stream
 from zimun_sync.sinks import Batch, Paced, Sink, StoredChange, Versioned
 from zimun_sync.store import Place, Store
 
 #: Records that are read at once to tell their hashes.
 _KEYS_AT_ONCE: Final = 1_000
-
-
-def streams_in_order(names: Iterable[str]) -> list[str]:
-    """Stream names in the order they are pulled and delivered."""
-    chosen = set(names)
-    return [name for name in STREAMS if name in chosen]
 
 
 def rows_at_once(sink: Sink, most: int) -> int:

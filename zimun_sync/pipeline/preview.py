@@ -9,14 +9,13 @@ from typing import Final, Self, TypeVar
 
 from zimun_sync.errors import SinkBroken, SinkError
 from zimun_sync.ids import Activation
-from zimun_sync.model import STREAMS, Stream
+from zimun_sync.model import STREAMS, Stream, in_order
 from zimun_sync.pipeline.contact import sink_context
 from zimun_sync.pipeline.isolate import as_bug
 from zimun_sync.pipeline.offering import (
     fingerprint_of,
     retried,
     rows_at_once,
-    streams_in_order,
     version_of,
 )
 from zimun_sync.sinks import Batch, Difference, Previews, Sink, StoredChange
@@ -112,7 +111,7 @@ class Preview:
             everything: whether to begin with what the sink has taken already.
         """
         for source, names in streams.items():
-            for name in streams_in_order(names):
+            for name in in_order(names):
                 yield from self._stream(Place(self._name, source, name), everything=everything)
 
     def _stream(self, place: Place, *, everything: bool) -> Iterator[Previewed]:
