@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from threading import Event
+from typing import Final
 
 from zimun_sync.config import Config, SourceSettings
 from zimun_sync.errors import (
@@ -23,6 +24,8 @@ from zimun_sync.store import Store
 from zimun_sync.wiring import build_sink, client
 from zimun_sync.zimun import ZimunClient
 
+#: What a stolen secret could do harm with.
+WRITE: Final = "appointments:write"
 #: A person is waiting: give up on an unreachable host sooner than a nightly run would.
 _PATIENCE_SECONDS = 15.0
 
@@ -79,6 +82,17 @@ def _check_source(name: str, settings: SourceSettings) -> Iterator[Finding]:
                     return
             else:
                 yield Finding(what, "ok", seen)
+        yield from _needless_scopes(name, settings, api.granted_scopes)
+
+
+def _needless_scopes(
+    name: str, settings: SourceSettings, granted: frozenset[str]
+) -> Iterator[Finding]:
+    """What the credentials permit beyond what is done with them; registering webhooks writes."""
+    if WRITE in granted and not settings.webhook_secrets:
+        message = f"the credentials may change appointments ({WRITE}); nothing here needs that"
+        hint = "Take that scope from the API client, or name the others in the setting `scopes`."
+        yield Finding(f"source {name}: scopes", "note", message, hint)
 
 
 def _first_page(api: ZimunClient, stream: str) -> str:
@@ -106,7 +120,8 @@ def _check_sink(config: Config, store: Store, name: str) -> Finding:
     if not isinstance(sink, Checks):
         return Finding(what, "note", "its connector cannot be tried without writing")
     try:
-        sink.check(sink_context(store, name, streams=config.streams))
+        guard = config.guards[name]
+        sink.check(sink_context(store, name, streams=config.streams, guard=guard))
     except SinkError as error:
         return Finding(what, "bad", error.message, error.hint)
     return Finding(what, "ok", "ready")

@@ -43,6 +43,33 @@ class ListingRestarted:
 
 
 @dataclass(frozen=True, slots=True)
+class ListingRepeated:
+    """The listing is read once more, as pass number `passes`, because it may have moved.
+
+    `found_late`: records that the pass before found and none before that one had.
+    """
+
+    source: str
+    stream: str
+    run_id: str
+    passes: int
+    found_late: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListingUnsettled:
+    """The last pass that a run may make still found `found_late` records that none before had."""
+
+    source: str
+    stream: str
+    run_id: str
+    passes: int
+    found_late: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class DisputeSettled:
     """A listing contradicted the store; the API was asked by id and its answer now stands."""
 
@@ -66,6 +93,8 @@ class RunFinished:
     quarantined: int
     error: str
     hint: str
+    passes: int = 1
+    found_late: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,6 +376,8 @@ Event = (
     RunStarted
     | PageStored
     | ListingRestarted
+    | ListingRepeated
+    | ListingUnsettled
     | DisputeSettled
     | RunFinished
     | Renormalized

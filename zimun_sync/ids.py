@@ -34,7 +34,7 @@ class Known:
         version: the remote's own revision (an ETag, a number), where updates need it.
         sent: short digest of the value last written, by field.
         token: idempotency token of its create; the same for every attempt.
-        contact: of an appointment: the key of its contact.
+        contact: of an appointment: the key of its contact; once it names nobody, the latest.
         linked_to: of an appointment: the remote id of the contact it is linked with there.
         person: of an appointment: digests of e-mail, phone and name that it was booked with.
     """
@@ -109,6 +109,28 @@ class Memory(Protocol):
 
         Raises:
             LeaseLost: another process took over this sink.
+        """
+        ...
+
+    def forgotten(self, appointments: Collection[str], /) -> dict[str, bool]:
+        """Contacts of people who asked to be forgotten: by key, whether others need them too.
+
+        Those whose person key is suppressed, and the latest that these appointments had. Others
+        need a contact if an appointment that is none of these belongs to it.
+
+        Args:
+            appointments: keys of those that held something about them.
+        """
+        ...
+
+    def forget(self, appointments: Collection[str], contacts: Collection[str], /) -> None:
+        """Remember nothing of these contacts, nor whom these appointments were booked by.
+
+        Not in freed pages either: that rewrites the state's files.
+
+        Raises:
+            LeaseLost: another process took over this sink.
+            StoreError: the files could not be rewritten; it may be asked again.
         """
         ...
 

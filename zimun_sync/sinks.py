@@ -12,7 +12,7 @@ from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from threading import Event
-from typing import Any, Literal, NamedTuple, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, cast, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -29,14 +29,21 @@ __all__ = [
     "Checks",
     "Connector",
     "Difference",
+    "Erasure",
     "FieldDifference",
+    "Forgets",
+    "Forgotten",
     "Freshness",
+    "KnowsPeople",
     "NeedsActivation",
     "Paced",
     "Planned",
     "Previews",
+    "Publishes",
     "ReadsBack",
+    "ReadsRows",
     "Rejection",
+    "Shown",
     "ShowsFreshness",
     "Sink",
     "SinkBroken",
@@ -51,6 +58,9 @@ __all__ = [
     "connector",
     "connectors",
 ]
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 ENTRY_POINT_GROUP = "zimun_sync.connectors"
 
@@ -87,7 +97,7 @@ class Change:
         row: the full state by column name (never a patch), lineage included; None on delete.
             Instants are aware UTC datetimes, wall-clock times naive ones, prices `Decimal`.
         hash: hash of the content, lineage excluded: equal hash, equal content. Empty on delete.
-            With other promoted columns the same `seq` comes again with another hash.
+            With other promoted columns or policies the same `seq` comes again with another hash.
         observed_at: when the store took this state, aware UTC.
     """
 
@@ -227,6 +237,7 @@ class SinkContext:
         now: the engine's clock, aware UTC.
         stop: set when the process is asked to end; long work may look at it.
         adopting: the user asked to adopt this sink: do not refuse a foreign identity.
+        looking: what readers see is about to be compared: leave it as it is.
         memory: what this sink remembers of the system it writes to. For a preview it takes
             writes too, and forgets them afterwards.
         lookup: what the store holds beside the changes of a batch.
@@ -240,6 +251,7 @@ class SinkContext:
     now: Callable[[], datetime]
     stop: Event = field(default_factory=Event)
     adopting: bool = False
+    looking: bool = False
     memory: Memory = _NO_MEMORY
     lookup: Lookup = _NO_LOOKUP
     streams: Mapping[str, Stream] = field(default_factory=lambda: STREAMS)
@@ -284,6 +296,44 @@ class ReadsBack(Protocol):
         """Key and content hash of every record held for that source and stream.
 
         Called between `open` and `close`. Changes nothing.
+        """
+        ...
+
+
+@runtime_checkable
+class ReadsRows(ReadsBack, Protocol):
+    """A sink whose values can be compared too: a hash tells what was written, not what is there."""
+
+    def read_rows(self, source: str, stream: Stream, /) -> Iterator["pa.Table"]:
+        """Every row held for that source and stream, in parts, with its columns and `_hash`.
+
+        As `tables.upserts_table` makes them. Called between `open` and `close`, and read to its
+        end before the next `write`. Changes nothing.
+        """
+        ...
+
+
+#: How a record that readers see differs from the one that the sink holds.
+Shown = Literal["missing", "differs", "extra"]
+
+
+@runtime_checkable
+class Publishes(Protocol):
+    """A sink that makes files for readers of what it holds, and can tell whether they are right."""
+
+    def read_published(self, source: str, stream: Stream, /) -> Iterator[tuple[str, Shown, str]]:
+        """What readers do not find as the sink holds it: key, how, and the columns that differ.
+
+        Called between `open`, best with `context.looking` set, and `close`. Changes nothing.
+        """
+        ...
+
+    def publish_anew(self) -> None:
+        """Replace every published file, durably on return, whatever it is now. Idempotent.
+
+        Raises:
+            SinkUnavailable: not now; it comes again.
+            SinkBroken: a person has to act.
         """
         ...
 
@@ -434,6 +484,59 @@ class NeedsActivation(Sink, Previews, Protocol):
     @property
     def start_from(self) -> StartFrom:
         """Which appointments are sent at all, by their start. Known before `open`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """Records of people who asked to be forgotten. Their rows hold nothing personal any more.
+
+    Args:
+        keys: of the records that held something about them, by source and stream.
+    """
+
+    keys: Mapping[tuple[str, str], Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """What became of what a sink held about people who asked to be forgotten.
+
+    Args:
+        complete: whether nothing is left that this sink could reach.
+        message: what was erased, in a sentence; where something is left: what, and what a
+            person has to do by hand. Without personal data, but for ids.
+    """
+
+    complete: bool
+    message: str
+
+
+@runtime_checkable
+class Forgets(Protocol):
+    """A sink that can erase what is left of former states: files, freed pages, contacts."""
+
+    def forget(self, forgotten: Forgotten, /) -> Erasure:
+        """Erase every former state of these records that the sink still holds somewhere.
+
+        Called between `open` and `close`, after `write` has taken their present states, whose
+        personal columns are null. Idempotent: again after a crash, or for records that it never
+        held. Nothing that readers see of other records changes.
+
+        Raises:
+            SinkUnavailable: not now; it comes again.
+            SinkBroken: a person has to act first; it comes again after that.
+        """
+        ...
+
+
+@runtime_checkable
+class KnowsPeople(Protocol):
+    """Settings of a sink that looks people up in the system it writes to."""
+
+    @property
+    def known_by(self) -> tuple[str, ...]:
+        """Columns of appointments that it looks them up by: they may be dropped, not masked."""
         ...
 
 

@@ -8,6 +8,7 @@ from zimun_sync.config import Config, SourceSettings
 from zimun_sync.events import Emit, RequestRetried
 from zimun_sync.pipeline.deletions import DeletionRules
 from zimun_sync.pipeline.offers import HorizonRules
+from zimun_sync.pipeline.passes import Paging
 from zimun_sync.pipeline.sources import SourceJob
 from zimun_sync.sinks import Sink
 from zimun_sync.store import Brake
@@ -32,6 +33,7 @@ def source_job(config: Config, name: str, emit: Emit, stop: Event) -> Iterator[S
             rules,
             lambda: api.clock_ahead,
             HorizonRules(settings.availability_days, settings.availability_by_staff),
+            Paging(settings.paging),
         )
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import duckdb
 import pandas as pd
+import psycopg
+from psycopg import sql
 
 from tests.acceptance.asking import HTTP
 
@@ -40,6 +42,22 @@ def of_duckdb(database: Path) -> dict[str, Any]:
         [(count, keys, durations, instants)] = connection.execute(_TOTALS).fetchall()
         prices = dict(connection.execute(_PRICES).fetchall())
     return _checksums(count, keys, durations, instants, prices)
+
+
+def of_postgres(url: str, schema: str) -> dict[str, Any]:
+    """As an analyst would add them up in that schema of a PostgreSQL database."""
+    table = sql.Identifier(schema, "appointments")
+    totals = sql.SQL(
+        "SELECT count(*), count(DISTINCT appointment_id), sum(duration_minutes)::bigint, "
+        "sum(floor(extract(epoch FROM starts_at)))::bigint FROM {}"
+    )
+    prices = sql.SQL(
+        "SELECT price_currency, sum(price_amount) FROM {} WHERE price_amount IS NOT NULL GROUP BY 1"
+    )
+    with psycopg.connect(url) as connection:
+        [(count, keys, durations, instants)] = connection.execute(totals.format(table)).fetchall()
+        by_currency = connection.execute(prices.format(table)).fetchall()
+    return _checksums(count, keys, durations, instants, dict(by_currency))
 
 
 def of_csv(folder: Path) -> dict[str, Any]:

@@ -348,8 +348,13 @@ def test_hooks_hear_of_runs_and_of_trouble(
             "on": ["succeeded"],
             "url": f"{address}/refresh?token=s3cret",
             "sinks": ["analytics"],
+            "allow_private": True,
         },
-        "alert": {"on": ["trouble", "recovered"], "url": f"{address}/alert"},
+        "alert": {
+            "on": ["trouble", "recovered"],
+            "url": f"{address}/alert",
+            "allow_private": True,
+        },
     }
     project.save()
     with serving(project, project.source["webhook_secrets"][0]) as daemon:

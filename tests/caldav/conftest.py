@@ -58,6 +58,7 @@ def settings_for(url: str, **settings: Any) -> CaldavSettings:
     given = {
         "start_from": "all",
         "url": url,
+        "allow_private": True,
         "username": "ana",
         "password": PASSWORD,
         "calls_per_second": 10_000,

@@ -60,7 +60,8 @@ def test_check_all_good(cli: Cli) -> None:
     for what in ("source main: appointments", "state", "sink analytics", "sink files"):
         assert f"✓ {what} " in ended.out
     findings = cli("check", "--json").json
-    assert {finding["verdict"] for finding in findings} == {"ok"}
+    notes = [finding["what"] for finding in findings if finding["verdict"] != "ok"]
+    assert notes == ["source main: scopes"]  # the sandbox's client may write too
     assert not Path("var/zimun.duckdb").exists()
     assert not Path("var/csv").exists()
 

@@ -21,6 +21,8 @@ RUN_KEYS = {
     "quarantined",
     "tombstoned",
     "resumed",
+    "passes",
+    "found_late",
 }
 SINK_KEYS = {"applied", "unchanged", "rejected", "lag"}
 

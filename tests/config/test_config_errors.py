@@ -131,7 +131,7 @@ def test_a_wrong_setting_of_a_source(problems: Problems, addition: str, expected
             f"{GOOD}frequency: nightly\n",
             (
                 f"{FILE}:5: frequency: unknown setting (there are state, sources, sinks, sync, "
-                "deletions, server, schedule, hooks, alerts, retention, log)"
+                "deletions, server, schedule, hooks, alerts, retention, privacy, log)"
             ),
         ),
         (

@@ -9,9 +9,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+import pyarrow as pa
+
 from zimun_sync.model import STREAMS, ColumnType, Op, Stream
-from zimun_sync.sinks import Batch, Change, Freshness, Sink, SinkBroken, SinkContext, WriteResult
-from zimun_sync.testing import SinkContract, SinkHarness
+from zimun_sync.sinks import (
+    Batch,
+    Change,
+    Erasure,
+    Forgotten,
+    Freshness,
+    Shown,
+    Sink,
+    SinkBroken,
+    SinkContext,
+    WriteResult,
+)
+from zimun_sync.tables import arrow_schema
+from zimun_sync.testing import SinkContract, SinkHarness, files_with
 
 Places = dict[tuple[str, str, str], Change]
 
@@ -74,6 +88,20 @@ class HonestSink:
             if (name, owner) == (stream.name, source) and change.op is Op.UPSERT:
                 yield key, change.hash
 
+    def read_rows(self, source: str, stream: Stream, /) -> Iterator[pa.Table]:
+        rows = [
+            {**change.row, "_hash": change.hash}
+            for (name, owner, _), change in self.load()[1].items()
+            if (name, owner) == (stream.name, source) and change.row is not None
+        ]
+        yield pa.Table.from_pylist(rows, arrow_schema(stream))
+
+    def read_published(self, source: str, stream: Stream, /) -> Iterator[tuple[str, Shown, str]]:
+        yield from ()  # readers see what it holds
+
+    def publish_anew(self) -> None:
+        self.save(*self.load())
+
     def adopt(self, context: SinkContext, /) -> None:
         _, places = self.load()
         anew = {
@@ -88,6 +116,16 @@ class HonestSink:
 
     def show_freshness(self, rows: Sequence[Freshness], /) -> None:
         self.path.with_suffix(".freshness").write_bytes(pickle.dumps(rows))
+
+    def forget(self, forgotten: Forgotten, /) -> Erasure:
+        known = {(source, name, key) for name, source, key in self.load()[1]}
+        held = any(
+            (source, name, key) in known
+            for (source, name), keys in forgotten.keys.items()
+            for key in keys
+        )
+        message = "There is one state, the latest." if held else "It held nothing."
+        return Erasure(complete=True, message=message)
 
 
 class Forgetful(HonestSink):
@@ -174,9 +212,43 @@ class Amnesiac(HonestSink):
         yield from list(super().read_back(source, stream))[1:]
 
 
+class Burying(HonestSink):
+    def apply(self, places: Places, batch: Batch, change: Change) -> bool:
+        known = places.get(self.place(batch, change))
+        is_buried = known is not None and known.op is Op.DELETE and change.seq <= known.seq
+        return not is_buried and super().apply(places, batch, change)
+
+
+class Misreading(HonestSink):
+    def read_rows(self, source: str, stream: Stream, /) -> Iterator[pa.Table]:
+        for rows in super().read_rows(source, stream):
+            yield rows.slice(1)
+
+
+class Stale(HonestSink):
+    def publish_anew(self) -> None:
+        self.path.unlink()
+
+
 class Muddling(HonestSink):
     def show_freshness(self, rows: Sequence[Freshness], /) -> None:
         self.path.unlink(missing_ok=True)
+
+
+class Retentive(HonestSink):
+    def save(self, store_id: str | None, places: Places) -> None:
+        if self.path.exists():
+            copies = len(list(self.path.parent.glob("*.old")))
+            self.path.with_suffix(f".{copies}.old").write_bytes(self.path.read_bytes())
+        super().save(store_id, places)
+
+
+class Overzealous(HonestSink):
+    def forget(self, forgotten: Forgotten, /) -> Erasure:
+        store_id, places = self.load()
+        gone = {(name, source, key) for (source, name), ks in forgotten.keys.items() for key in ks}
+        self.save(store_id, {place: each for place, each in places.items() if place not in gone})
+        return Erasure(complete=True, message="They are gone.")
 
 
 class Settled(HonestSink):
@@ -224,6 +296,9 @@ class Harness:
             for (name, source, key), change in places.items()
             if name == stream.name and change.row is not None
         }
+
+    def residue(self, text: str) -> list[str]:
+        return files_with(self.folder, text)
 
     def unusable(self) -> Sink:
         return self.kind(self.folder / "missing" / "content")
@@ -288,8 +363,28 @@ class TestAmnesiac(Contract):
     kind = Amnesiac
 
 
+class TestBurying(Contract):
+    kind = Burying
+
+
+class TestMisreading(Contract):
+    kind = Misreading
+
+
+class TestStale(Contract):
+    kind = Stale
+
+
 class TestMuddling(Contract):
     kind = Muddling
+
+
+class TestRetentive(Contract):
+    kind = Retentive
+
+
+class TestOverzealous(Contract):
+    kind = Overzealous
 
 
 class TestSettled(Contract):

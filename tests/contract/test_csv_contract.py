@@ -10,7 +10,7 @@ from typing import Any
 from zimun_connectors.csv import CsvSettings, connector
 from zimun_sync.model import Column, ColumnType, Stream
 from zimun_sync.sinks import Sink
-from zimun_sync.testing import SinkContract
+from zimun_sync.testing import SinkContract, files_with
 
 _PARSE: dict[ColumnType, Callable[[str], Any]] = {
     ColumnType.INTEGER: int,
@@ -45,6 +45,9 @@ class CsvHarness:
     def unusable(self) -> Sink:
         (self.folder / "csv").write_text("a file where the folder should be")
         return self.make()
+
+    def residue(self, text: str, /) -> list[str]:
+        return files_with(self.folder, text)
 
     def _read(self, stream: Stream) -> Iterator[dict[str, Any]]:
         path = self.folder / "csv" / f"{stream.name}.csv"

@@ -5,7 +5,7 @@ import duckdb
 from zimun_connectors.duckdb import DuckdbSettings, connector
 from zimun_sync.model import Stream
 from zimun_sync.sinks import Sink
-from zimun_sync.testing import SinkContract, SinkHarness
+from zimun_sync.testing import SinkContract, SinkHarness, files_with
 from zimun_sync.testing.harness import Content
 
 
@@ -30,6 +30,9 @@ class DuckdbHarness:
     def unusable(self) -> Sink:
         (self._folder / "file").write_text("not a folder")
         return connector.build(DuckdbSettings(path=Path("file/zimun.duckdb")), self._folder)
+
+    def residue(self, text: str) -> list[str]:
+        return files_with(self._folder, text)
 
 
 class TestDuckdbContract(SinkContract):

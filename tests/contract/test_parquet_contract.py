@@ -9,7 +9,7 @@ from typing import ClassVar
 from zimun_connectors.parquet import ParquetSettings, connector
 from zimun_sync.model import Stream
 from zimun_sync.sinks import Sink
-from zimun_sync.testing import SinkContract
+from zimun_sync.testing import SinkContract, files_with
 from zimun_sync.testing.harness import Content
 
 _READERS = Path(__file__).parents[1] / "parquet" / "readers.py"
@@ -60,6 +60,9 @@ class ParquetHarness:
     def rows(self, stream: Stream, /) -> Content:
         assert self._reader is not None
         return self._reader.rows(self._folder / "parquet", stream)
+
+    def residue(self, text: str, /) -> list[str]:
+        return files_with(self._folder, text)
 
     def unusable(self) -> Sink:
         (self._folder / "parquet").write_text("a file where the folder should be")

@@ -36,6 +36,20 @@ class PostgresHarness:
     def unusable(self) -> Sink:
         return self._sink("postgresql://nobody@/nothing?host=/nonexistent")
 
+    def residue(self, text: str) -> list[str]:
+        """Tables whose files, those of long values included, have the text after a checkpoint."""
+        query = """
+            SELECT c.oid::regclass::text, pg_read_binary_file(pg_relation_filepath(c.oid))
+            FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                LEFT JOIN pg_class AS o ON o.reltoastrelid = c.oid
+            WHERE c.relkind IN ('r', 't', 'i')
+                AND %s IN (n.nspname, o.relnamespace::regnamespace::name)
+        """
+        with psycopg.connect(self._url, autocommit=True) as server:
+            server.execute("CHECKPOINT")
+            files = server.execute(query, [self._schema], binary=True).fetchall()
+        return [name for name, content in files if text.encode() in bytes(content)]
+
     def _sink(self, url: str) -> Sink:
         settings = PostgresSettings.model_validate({"url": url, "schema": self._schema})
         return connector.build(settings, Path())

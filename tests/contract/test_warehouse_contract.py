@@ -22,7 +22,7 @@ from tests.thorough import times
 from zimun_connectors.warehouse import WarehouseSettings, connector
 from zimun_sync.model import APPOINTMENTS, SERVICES, Stream
 from zimun_sync.sinks import Sink
-from zimun_sync.testing import SinkContract, SinkHarness
+from zimun_sync.testing import SinkContract, SinkHarness, files_with
 from zimun_sync.testing.base import check
 from zimun_sync.testing.harness import Content
 from zimun_sync.testing.rig import Rig
@@ -70,6 +70,9 @@ class _Harness(ABC):
         settings = WarehouseSettings.model_validate(usual | place)
         return connector.build(settings, self._folder)
 
+    def residue(self, text: str) -> list[str]:
+        return files_with(self._folder, text)
+
     @abstractmethod
     def _place(self) -> dict[str, Any]:
         """Settings of a destination that works."""
@@ -106,6 +109,18 @@ class PostgresHarness(_Harness):
     def _bad_place(self) -> dict[str, Any]:
         url = "postgresql://nobody:none@localhost/nothing?host=/nonexistent"
         return {"destination": "postgres", "credentials": url}
+
+    def residue(self, text: str) -> list[str]:
+        query = """
+            SELECT c.oid::regclass::text, pg_read_binary_file(pg_relation_filepath(c.oid))
+            FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+            WHERE c.relkind = 'r' AND n.nspname IN (%s, %s)
+        """
+        where = [self._dataset, f"{self._dataset}_staging"]
+        with psycopg.connect(os.environ[SERVER], autocommit=True) as server:
+            server.execute("CHECKPOINT")
+            files = server.execute(query, where, binary=True).fetchall()
+        return [name for name, content in files if text.encode() in bytes(content)]
 
     def rows(self, stream: Stream, /) -> Content:
         names = sql.SQL(", ").join(sql.Identifier(column.name) for column in stream.columns)
@@ -164,6 +179,8 @@ class _Shortened(SinkContract):
 
 
 class TestWarehouseContractDuckdb(_Shortened):
+    erases = False
+
     def harness(self, folder: Path) -> SinkHarness:
         return DuckdbHarness(folder)
 

@@ -131,7 +131,7 @@ class Bench:
 
     def hooks(self, **given: dict[str, Any]) -> Hooks:
         """Hooks by name; the address is the receiver's unless a test names another."""
-        base = {"url": f"{self.receiver.url}/hook", "timeout": 5.0}
+        base = {"url": f"{self.receiver.url}/hook", "timeout": 5.0, "allow_private": True}
         settings = {name: HookSettings.model_validate(base | each) for name, each in given.items()}
         streams = {"main": ["services", "staff"], "other": ["services"]}
         tell, chance = self.told.append, lambda: self.chance

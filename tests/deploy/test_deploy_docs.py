@@ -78,7 +78,8 @@ def test_every_kind_of_parked_sink_has_a_remedy(kind: ParkKind) -> None:
 
 
 @pytest.mark.parametrize(
-    "subject", ["source", "deletions", "sink", "inbox", "clock", "disk", "hook", "quarantine"]
+    "subject",
+    ["source", "deletions", "sink", "inbox", "clock", "disk", "hook", "quarantine", "forgetting"],
 )
 def test_every_subject_of_trouble_has_a_remedy(subject: str) -> None:
     found = read("zimun_sync/status/troubles.py")

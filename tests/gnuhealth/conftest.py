@@ -64,6 +64,7 @@ def settings_for(url: str, **settings: Any) -> HttpSettings:
         "recipe": "gnuhealth",
         "start_from": "all",
         "base_url": url,
+        "allow_private": True,
         "auth": {"type": "basic", "username": USER, "password": PASSWORD},
         "limits": {"calls": 10_000},
         "constants": {"country": "AUT"},

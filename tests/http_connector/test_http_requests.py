@@ -63,6 +63,7 @@ def make(connect: Connect, system: Scripted) -> Callable[..., HttpRemote]:
         given = {
             "start_from": "all",
             "base_url": system.url,
+            "allow_private": True,
             "account": "salon",
             "limits": {"calls": 100_000},
             "appointment": {**basic, **(requests or {})},

@@ -23,8 +23,8 @@ def context() -> RemoteContext:
 
 def settings_of(fake: FakeHubspot, **settings: Any) -> HubspotSettings:
     credentials = {} if "client_id" in settings else {"token": TOKEN}
-    given = {"start_from": "all", "base_url": fake.url, **credentials, **settings}
-    return HubspotSettings.model_validate(given)
+    given = {"start_from": "all", "base_url": fake.url, "allow_private": True}
+    return HubspotSettings.model_validate({**given, **credentials, **settings})
 
 
 def person(name: str = "ana", **fields: Any) -> Item:

@@ -170,7 +170,7 @@ class FakeHubspot:
 
     def _refused(self, call: Call) -> Reply | None:
         self.calls[call.name] += 1
-        self.written += len(call.body["inputs"]) if call.writes else 0
+        self.written += len(call.body.get("inputs", [call])) if call.writes else 0
         if call.token not in self.tokens:
             return Reply(401, _error("EXPIRED_AUTHENTICATION", "The token expired."))
         over = self._over_limits()

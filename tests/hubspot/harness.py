@@ -188,6 +188,7 @@ class HubspotHarness:
         own = {
             "token": TOKEN,
             "base_url": self.address,
+            "allow_private": True,
             "object": self._kind,
             "limits": {"calls_per_10_seconds": 100_000, "searches_per_second": 10_000},
         }

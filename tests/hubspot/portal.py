@@ -250,6 +250,11 @@ class Portal:
             if each[:2] != (kind, record_id) and (kind != "contacts" or each[2] != record_id)
         }
 
+    def erase(self, record_id: str) -> None:
+        """Delete a contact for good, as the GDPR has it: nobody can restore it."""
+        self.archive("contacts", record_id)
+        del self._records["contacts"][record_id]
+
     def _target(self, kind: str, record_id: str) -> Record:
         return self.get(kind, record_id, follow=self.follows_merges)
 

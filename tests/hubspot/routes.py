@@ -9,7 +9,9 @@ from tests.hubspot.portal import Conflict, Invalid, Missing, Portal, Record
 
 VERSION: Final = "2026-09"
 #: Last word of the calls that change objects or associations.
-_WRITES: Final = frozenset({"upsert", "update", "create", "archive", "associate", "dissociate"})
+_WRITES: Final = frozenset(
+    {"upsert", "update", "create", "archive", "gdpr-delete", "associate", "dissociate"}
+)
 _MOST: Final = 100
 _AT: Final = "2026-11-20T08:45:00.000Z"
 
@@ -117,6 +119,8 @@ def _object_call(_: str, parts: list[str]) -> Asked | None:
         case "crm", "objects", version, kind, *_, verb if version == VERSION:
             may = "read" if verb in ("read", "search") else "write"
             return Asked(f"{kind}/{verb}", kind, (), (f"crm.objects.{_scoped(kind)}.{may}",))
+        case "crm", "v3", "objects", "contacts", "gdpr-delete":
+            return Asked("contacts/gdpr-delete", "contacts", (), ("crm.objects.contacts.write",))
     return None
 
 
@@ -152,6 +156,7 @@ def answer(fake: Fake, call: Call) -> Reply:
         "upsert": _write,
         "update": _write,
         "archive": _archive,
+        "gdpr-delete": _erase,
         "associate": _associate,
         "dissociate": _dissociate,
     }
@@ -373,6 +378,15 @@ def _message(fault: Invalid) -> str:
         for detail in fault.details
     ]
     return f"Property values were not valid: {json.dumps(listed, separators=(',', ':'))}"
+
+
+def _erase(fake: Fake, call: Call) -> Reply:
+    assert "idProperty" not in call.body, "by id: an unknown address would be blocked for ever"
+    try:
+        fake.portal.erase(call.body["objectId"])
+    except Missing:
+        return Reply(404, _error("OBJECT_NOT_FOUND", "Object not found."))
+    return Reply(204)
 
 
 def _archive(fake: Fake, call: Call) -> Reply:

@@ -313,3 +313,23 @@ def test_a_whole_call_of_links_that_is_refused_is_halved(
     with pytest.raises(BatchRefused, match="One of them is wrong"):
         remote.link(pairs)
     assert remote.link(pairs[:1]) == [Refused("k0", "validation-error", "One of them is wrong.")]
+
+
+def test_a_contact_is_erased_by_its_id_and_once_is_enough(
+    remote: HubspotRemote, fake: FakeHubspot
+) -> None:
+    ana, ben = created(remote, Kind.CONTACT, person("ana"), person("ben"))
+    assert remote.erase([ana]) == {}
+    assert [record.id for record in fake.portal.of("contacts")] == [ben]
+    assert remote.erase([ana]) == {}
+    assert fake.calls["contacts/gdpr-delete"] == 2
+
+
+def test_a_contact_that_is_not_erased_is_told_with_hubspots_words(
+    remote: HubspotRemote, fake: FakeHubspot
+) -> None:
+    (ana,) = created(remote, Kind.CONTACT, person("ana"))
+    words = {"category": "VALIDATION_ERROR", "message": "A legal hold is on it."}
+    fake.fail(Fault("contacts/gdpr-delete", status=400, body=words))
+    assert remote.erase([ana]) == {ana: "A legal hold is on it."}
+    assert len(fake.portal.of("contacts")) == 1

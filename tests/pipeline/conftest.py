@@ -20,6 +20,7 @@ from zimun_sync.pipeline.deletions import DeletionRules
 from zimun_sync.pipeline.report import SyncReport
 from zimun_sync.pipeline.sources import SourceJob
 from zimun_sync.pipeline.sync import Sync, SyncOptions
+from zimun_sync.privacy import Guard
 from zimun_sync.sinks import Batch, Sink, SinkContext, WriteResult
 from zimun_sync.store import Store
 from zimun_sync.zimun import Page
@@ -166,6 +167,7 @@ class Bench:
         self.events: list[Event] = []
         self.rules = Rules({}, {})
         self.columns: Mapping[str, Stream] = MODEL
+        self.guards: Mapping[str, Guard] = {}
         self.options = SyncOptions(patience=0.0)
         self.checks = 500
 
@@ -183,8 +185,8 @@ class Bench:
             for name, api in ({"main": self.api} | apis).items()
         ]
         options = SyncOptions(full=full, patience=0.0, stop=self.options.stop)
-        sync = Sync(self.store, jobs, self.sinks, self.events.append, options, self.columns)
-        return sync.run()
+        told, shown = self.events.append, (self.columns, self.guards)
+        return Sync(self.store, jobs, self.sinks, told, options, *shown).run()
 
     def of(self, kind: type[Event]) -> list[Any]:
         """Events of one kind."""

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from tests.remotes.loopback import Loopback, Reply, Seen, silent, unused_address
 from zimun_sync.errors import SinkBroken, SinkError, SinkUnavailable
+from zimun_sync.network.reach import Reach
 from zimun_sync.remotes.auth import ClientCredentials, JwtBearer, RefreshToken, TokenEndpoint
 from zimun_sync.remotes.auth_tokens import TokenAuth
 from zimun_sync.remotes.calls import Caller, Request
@@ -47,7 +48,12 @@ def server() -> Iterator[Loopback]:
 @pytest.fixture
 def endpoint(server: Loopback, clock: Clock) -> Callable[..., TokenEndpoint]:
     def endpoint(**more: Any) -> TokenEndpoint:
-        given = {"url": f"{server.url}/oauth/token", "deadline": 10.0, **more}
+        given = {
+            "url": f"{server.url}/oauth/token",
+            "deadline": 10.0,
+            "reach": Reach.PRIVATE,
+            **more,
+        }
         return TokenEndpoint(**given, monotonic=lambda: clock.now, clock=lambda: NOW + clock.now)
 
     return endpoint
@@ -296,7 +302,11 @@ def test_a_call_signs_in_and_learns_its_address(server: Loopback, endpoint: Endp
     server.answers(granted("t1", instance_url=f"{server.url}/org"), Reply(200, b"[]"))
     auth = ClientCredentials(endpoint(), "id", SECRET)
     caller = Caller(
-        lambda: str(auth.token_answer()["instance_url"]), auth, Limits(PLENTY), deadline=10.0
+        lambda: str(auth.token_answer()["instance_url"]),
+        auth,
+        Limits(PLENTY),
+        deadline=10.0,
+        reach=Reach.PRIVATE,
     )
     assert caller.call(Request("GET", "/query")).json() == []
     caller.close()
@@ -307,7 +317,7 @@ def test_a_call_signs_in_and_learns_its_address(server: Loopback, endpoint: Endp
 def test_an_expired_token_is_renewed_within_the_call(server: Loopback, endpoint: Endpoint) -> None:
     server.answers(granted("t1"), Reply(401), granted("t2"), Reply(200, b"[]"))
     auth = ClientCredentials(endpoint(), "id", SECRET)
-    caller = Caller(server.url, auth, Limits(PLENTY), deadline=10.0)
+    caller = Caller(server.url, auth, Limits(PLENTY), deadline=10.0, reach=Reach.PRIVATE)
     assert caller.call(Request("POST", "/a", json={})).ok
     caller.close()
     assert server.seen[3].headers["authorization"] == "Bearer t2"
@@ -317,7 +327,7 @@ def test_a_call_without_a_token_is_not_sent(server: Loopback, endpoint: Endpoint
     server.answers(Reply(503, headers={"Retry-After": "60"}))
     auth = ClientCredentials(endpoint(), "id", SECRET)
     counted: list[int] = []
-    caller = Caller(server.url, auth, Limits(PLENTY), deadline=10.0)
+    caller = Caller(server.url, auth, Limits(PLENTY), deadline=10.0, reach=Reach.PRIVATE)
     caller.begin(lambda: counted.append(1), Event())
     with pytest.raises(NotSent) as caught:
         caller.call(Request("POST", "/a", json={}))

@@ -10,6 +10,7 @@ import pytest
 
 from tests.remotes.loopback import Loopback, Reply
 from zimun_sync.errors import SinkBroken, SinkUnavailable
+from zimun_sync.network.reach import Reach
 from zimun_sync.remotes.auth import Basic, BearerToken, FixedHeaders, NoAuth
 from zimun_sync.remotes.calls import Answer, Auth, Caller, Request
 from zimun_sync.remotes.contract import NotSent
@@ -46,7 +47,7 @@ def connect(server: Loopback) -> Iterator[Connect]:
     callers: list[Caller] = []
 
     def connect(auth: Auth | None = None, url: str = "", **more: Any) -> Caller:
-        given = {"deadline": 10.0, **more}
+        given = {"deadline": 10.0, "reach": Reach.PRIVATE, **more}
         caller = Caller(url or f"{server.url}/api/v1", auth or NoAuth(), Limits(PLENTY), **given)
         callers.append(caller)
         return caller
@@ -130,7 +131,13 @@ def test_no_other_host_is_given_the_credentials(server: Loopback, connect: Conne
 
 
 def test_the_base_address_may_be_learned(server: Loopback) -> None:
-    caller = Caller(lambda: f"{server.url}/org", NoAuth(), Limits(PLENTY), deadline=10.0)
+    caller = Caller(
+        lambda: f"{server.url}/org",
+        NoAuth(),
+        Limits(PLENTY),
+        deadline=10.0,
+        reach=Reach.PRIVATE,
+    )
     caller.call(Request("GET", "/a"))
     caller.close()
     assert server.seen[0].path == "/org/a"

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.remotes.loopback import Loopback, Play, Reply, drips, sends, silent, unused_address
 from zimun_sync.errors import SinkBroken, SinkUnavailable
+from zimun_sync.network.reach import Reach
 from zimun_sync.remotes.auth import Basic, BearerToken, FixedHeaders, NoAuth
 from zimun_sync.remotes.calls import Auth, Caller, Request
 from zimun_sync.remotes.contract import NotSent
@@ -39,7 +40,7 @@ def connect(server: Loopback) -> Iterator[Connect]:
     callers: list[Caller] = []
 
     def connect(auth: Auth | None = None, url: str = "", **more: Any) -> Caller:
-        given = {"deadline": 10.0, **more}
+        given = {"deadline": 10.0, "reach": Reach.PRIVATE, **more}
         limits = given.pop("limits", None) or Limits(PLENTY)
         callers.append(Caller(url or server.url, auth or NoAuth(), limits, **given))
         return callers[-1]

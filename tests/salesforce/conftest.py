@@ -52,6 +52,7 @@ def settings(fake: FakeSalesforce) -> dict[str, Any]:
     return {
         "start_from": "all",
         "login_url": fake.url,
+        "allow_private": True,
         "client_id": CLIENT_ID,
         "client_secret": CLIENT_SECRET,
     }

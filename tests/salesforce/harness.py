@@ -152,6 +152,7 @@ class SalesforceHarness:
     def make(self, **settings: Any) -> Sink:
         signing = {
             "login_url": self.address,
+            "allow_private": True,
             "client_id": CLIENT_ID,
             "client_secret": CLIENT_SECRET,
         }

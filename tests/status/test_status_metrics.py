@@ -73,6 +73,19 @@ def test_a_listing_that_begins_again_goes_on_counting(metrics: Metrics) -> None:
     assert shown(metrics)["listing_restarts_total{source=main,stream=services}"] == 1
 
 
+def test_a_further_pass_counts_its_records_and_what_it_found_late(metrics: Metrics) -> None:
+    metrics(ev.RunStarted(*AT, resumed=False, pages=0))
+    metrics(ev.PageStored(*AT, pages=1, records=10, changed=4, quarantined=1))
+    metrics(ev.ListingRepeated(*AT, 2, 0, "a record was listed on two pages"))
+    metrics(ev.PageStored(*AT, pages=2, records=12, changed=6, quarantined=0))
+    metrics(ev.ListingRepeated(*AT, 3, 2, "2 records were found only by the last pass"))
+    metrics(ev.ListingUnsettled(*AT, 3, 1, "it moves"))
+    assert listed(metrics) == (2, 22, 6, 1)
+    found = shown(metrics)
+    assert found["listing_repeats_total{source=main,stream=services}"] == 2
+    assert found["records_found_late_total{source=main,stream=services}"] == 3
+
+
 def test_what_a_resumed_listing_had_before_is_not_counted_again(metrics: Metrics) -> None:
     metrics(ev.RunStarted(*AT, resumed=True, pages=5))
     metrics(ev.PageStored(*AT, pages=6, records=60, changed=30, quarantined=3))

@@ -22,6 +22,7 @@ from zimun_sync.status import (
 from zimun_sync.store import (
     Backlog,
     GivenUp,
+    Owed,
     Parked,
     ParkKind,
     QuarantineCount,
@@ -178,6 +179,25 @@ def test_too_little_space(well: Snapshot) -> None:
     assert troubles(replace(well, room=Room(1, None)), ALERTS) == []
 
 
+@pytest.mark.parametrize(
+    ("owed", "told"),
+    [
+        (Owed(2, NOW - 61 * MINUTE), "2 requests to forget someone not carried out"),
+        (Owed(by_hand=1), "1 request to forget someone left something for you"),
+    ],
+    ids=["waiting", "by hand"],
+)
+def test_people_who_asked_to_be_forgotten(well: Snapshot, owed: Owed, told: str) -> None:
+    found = only(replace(well, owed=owed))
+    assert (found.subject, found.severity) == ("forgetting", Severity.TROUBLE)
+    assert found.reason.startswith(told)
+    assert "--receipts" in found.hint
+
+
+def test_sinks_have_a_while_to_forget(well: Snapshot) -> None:
+    assert troubles(replace(well, owed=Owed(1, NOW - 59 * MINUTE)), ALERTS) == []
+
+
 def test_a_hook_that_was_given_up(well: Snapshot) -> None:
     found = only(replace(well, hooks_given_up=(GivenUp("bi", "500", NOW),)))
     assert (found.subject, found.reason) == ("hook bi", "Its last call was given up: 500")
@@ -267,3 +287,13 @@ def test_the_exit_code_tells_whether_someone_is_needed(bench: Bench) -> None:
     assert shown["troubles"] == [
         {"subject": "disk", "reason": "Full.", "hint": "Free some.", "severity": "trouble"}
     ]
+
+
+def test_a_listing_that_did_not_settle_is_worth_knowing(bench: Bench, well: Snapshot) -> None:
+    stream = well.sources["main"].streams["services"]
+    assert stream.last_run is not None
+    run = replace(stream.last_run, passes=5, found_late=2)
+    streams = {**well.sources["main"].streams, "services": replace(stream, last_run=run)}
+    trouble = only(changed(well, streams=streams))
+    assert (trouble.subject, trouble.severity) == ("listing main/services", Severity.NOTICE)
+    assert "pass 5 still found 2 records anew" in trouble.reason

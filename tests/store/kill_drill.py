@@ -4,7 +4,7 @@
     python kill_drill.py statements URL FOLDER
     python kill_drill.py instants URL FOLDER
     python kill_drill.py memory URL FOLDER
-    python kill_drill.py memory URL FOLDER
+    python kill_drill.py migration URL FOLDER SCHEMA EVERY
 
 A program of its own, because forking wants a process without threads.
 """
@@ -26,6 +26,8 @@ from zimun_sync.ids import IdState, Known
 from zimun_sync.model import SERVICES
 from zimun_sync.normalize import Normalized, Normalizer, Places, Refused, Rules
 from zimun_sync.store import Lease, PageRecords, Run, RunStatus, Store
+from zimun_sync.store.inspection import look_at
+from zimun_sync.store.revisions import HEAD
 
 PAGES, GOOD, BAD = 40, 10, 1
 #: Kills in the midst of a run that `instants` goes on for.
@@ -51,15 +53,16 @@ def killed(work: Callable[[], None]) -> bool:
     return False
 
 
-def die_at(step: int) -> None:
-    """Be killed at the given touch of a file or of the database, counted from here."""
+def die_at(step: int, *, files: bool = True) -> None:
+    """Be killed at the given touch of the database, or of a file too, counted from here."""
     steps = count(1)
 
     def take(*_arguments: Any, **_options: Any) -> None:
         if next(steps) == step:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    sys.addaudithook(lambda event, _arguments: take() if event in _FILE_EVENTS else None)
+    if files:
+        sys.addaudithook(lambda event, _arguments: take() if event in _FILE_EVENTS else None)
     for event in ("before_cursor_execute", "commit"):
         sa.event.listen(Engine, event, take)
 
@@ -242,9 +245,27 @@ def check_memory(drill: Drill, key: str, done: list[str]) -> None:
         store.leases.release(lease)
 
 
+def migration(url: str, folder: Path, schema: str, every: int) -> int:
+    """Kill the first start of this release before every so many-th statement or commit."""
+    for step in count(1, every):
+
+        def first_start(step: int = step) -> None:
+            die_at(step, files=False)
+            Store.open(url, folder).close()
+
+        found = look_at(url, folder).facts.schema
+        if not killed(first_start):
+            assert look_at(url, folder).facts.schema == HEAD
+            return step
+        assert found == schema, step
+    raise AssertionError
+
+
 def main(drill: str, *arguments: str) -> None:
     if drill == "creation":
         done = creation(Path(arguments[0]))
+    elif drill == "migration":
+        done = migration(arguments[0], Path(arguments[1]), arguments[2], int(arguments[3]))
     else:
         work = {"statements": statements, "instants": instants, "memory": memory}[drill]
         done = work(Drill(arguments[0], Path(arguments[1])))

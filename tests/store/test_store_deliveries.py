@@ -1,19 +1,21 @@
 import pytest
 
-from tests.store.conftest import SOURCE, STREAM, Listing, State, Ticking
+from tests.store.conftest import SOURCE, STREAM, Listing, State, Ticking, rows
 from tests.store.conftest import record as stored
 from zimun_sync.errors import LeaseLost
-from zimun_sync.model import to_micros
+from zimun_sync.model import APPOINTMENT_VERSIONS, APPOINTMENTS, to_micros
 from zimun_sync.sinks import Rejection
 from zimun_sync.store import (
     LEASE_SECONDS,
     Delivered,
     Lease,
+    PageRecords,
     Parked,
     ParkKind,
     Place,
     Store,
 )
+from zimun_sync.store.schema import history
 
 PLACE = Place("files", SOURCE, STREAM)
 
@@ -43,7 +45,40 @@ def test_an_offset_advances_and_stays(state: State, store: Store, lease: Lease) 
     record(store, lease, PLACE, "v1", delivered(5, "a"))
     record(store, lease, PLACE, "v1", delivered(9, "b"))
     assert state.open().deliveries.offset(PLACE, "v1") == 9
+
+
+def test_sinks_that_took_something_are_known_whatever_the_stream(
+    store: Store, lease: Lease
+) -> None:
+    for sink, stream in (("files", STREAM), ("files", "staff"), ("crm", STREAM)):
+        record(store, lease, Place(sink, SOURCE, stream), "v1", delivered(5, "a"))
+    assert store.deliveries.everybody() == ["crm", "files"]
     assert store.deliveries.known("files")
+    assert not store.deliveries.known("fil")
+
+
+def test_what_a_sink_took_no_longer_waits_for_it(
+    store: Store, lease: Lease, listing: Listing
+) -> None:
+    listing.page(stored("a"))
+    assert store.deliveries.waiting("files", SOURCE, {STREAM: "v1"}) == {STREAM: 0}
+    record(store, lease, PLACE, "v1", delivered(1, "a"))
+    assert store.deliveries.waiting("files", SOURCE, {STREAM: "v1"}) == {}
+    assert store.deliveries.waiting("crm", SOURCE, {STREAM: "v1"}) == {STREAM: 0}
+
+
+def test_a_sink_is_left_open_until_it_is_closed_after_what_it_took(
+    store: Store, lease: Lease
+) -> None:
+    assert not store.deliveries.left_open("files")
+    for place in (PLACE, Place("files", SOURCE, "staff"), Place("crm", SOURCE, STREAM)):
+        record(store, lease, place, "v1", delivered(5, "a"))
+    assert store.deliveries.left_open("files")
+    store.deliveries.mark_closed("files")
+    assert not store.deliveries.left_open("files")
+    assert store.deliveries.left_open("crm")
+    record(store, lease, PLACE, "v1", delivered(6, "b"))
+    assert store.deliveries.left_open("files")
 
 
 def test_a_batch_under_way_does_not_undo_a_replay(store: Store, lease: Lease) -> None:
@@ -68,6 +103,65 @@ def test_a_replay_goes_back_to_what_was_stored_since_a_time(
     store.deliveries.rewind("files", since)
     assert store.deliveries.offset(PLACE, "v1") == 3
     store.deliveries.rewind("files", 0)
+    assert store.deliveries.offset(PLACE, "v1") == 0
+
+
+def bring(store: Store, source: str, stream: str, *keys: str, updated: int = 1) -> None:
+    """Store records of any source and stream."""
+    lease = store.leases.acquire(f"source:{source}")
+    run = store.runs.begin(lease, source, stream, "p", fresh=True)
+    page = PageRecords([stored(key, updated=updated) for key in keys], (), None, 0)
+    store.pages.commit(lease, run, page)
+    store.leases.release(lease)
+
+
+def test_a_replay_since_a_time_looks_at_each_stream_by_itself(store: Store, lease: Lease) -> None:
+    store.add_source("other")
+    places = [PLACE, Place("files", SOURCE, "staff"), Place("files", "other", STREAM)]
+    bring(store, SOURCE, STREAM, "a", "b", "c")
+    bring(store, SOURCE, "staff", "d")
+    bring(store, "other", STREAM, "e")
+    bring(store, SOURCE, STREAM, "f", "g")
+    [*_, first, last] = store.feed.changes(SOURCE, STREAM, 0, 9)
+    assert (first.seq, first.observed_at) == (last.seq - 1, last.observed_at)
+    bring(store, "other", STREAM, "h")
+    for place in places:
+        record(store, lease, place, "v1", delivered(9))
+    store.deliveries.rewind("files", first.observed_at)
+    assert [store.deliveries.offset(place, "v1") for place in places] == [first.seq - 1, 9, 1]
+
+
+def test_a_replay_of_versions_looks_at_when_they_were_superseded(
+    store: Store, lease: Lease
+) -> None:
+    versions = Place("files", SOURCE, APPOINTMENT_VERSIONS.name)
+    store.add_source("other")
+    for updated in (1, 2):
+        bring(store, SOURCE, APPOINTMENTS.name, "a", updated=updated)
+    bring(store, SOURCE, APPOINTMENTS.name, "b")
+    for source, stream in (("other", APPOINTMENTS.name), (SOURCE, STREAM)):
+        for updated in (1, 2):
+            bring(store, source, stream, "c", updated=updated)
+    bring(store, SOURCE, APPOINTMENTS.name, "b", updated=2)
+    past = sorted((row["superseded_at"], row["seq"]) for row in rows(store, history))
+    [_, (elsewhere, _), _, (latest, seq)] = past
+    for since in (elsewhere, latest):
+        record(store, lease, versions, f"{since}", delivered(99))
+        store.deliveries.rewind("files", since)
+        assert store.deliveries.offset(versions, f"{since}") == seq - 1
+
+
+@pytest.mark.parametrize("since", [None, 0])
+def test_a_replay_of_one_stream_leaves_the_others(
+    store: Store, lease: Lease, listing: Listing, since: int | None
+) -> None:
+    staff = Place("files", SOURCE, "staff")
+    listing.page(stored("a"))
+    for place in (PLACE, staff):
+        record(store, lease, place, "v1", delivered(5))
+    store.deliveries.rewind("files", since, "staff")
+    assert store.deliveries.offset(PLACE, "v1") == 5
+    store.deliveries.rewind("files", since, STREAM)
     assert store.deliveries.offset(PLACE, "v1") == 0
 
 
@@ -136,9 +230,9 @@ def test_rewinding_delivers_to_one_sink_again(store: Store, lease: Lease) -> Non
     assert store.deliveries.offset(crm, "v1") == 5
 
 
-def test_a_parked_sink_tells_why_and_since_when(store: Store) -> None:
+def test_a_parked_sink_tells_why_and_since_when(store: Store, clock: Ticking) -> None:
     store.deliveries.park("files", ParkKind.REJECTIONS, "Too many.", "Look.")
-    since = store.deliveries.parked()["files"].since
+    since = to_micros(clock.now)
     store.deliveries.park("files", ParkKind.BROKEN, "No such folder.", "Make it.")
     expected = Parked(ParkKind.BROKEN, "No such folder.", "Make it.", since)
     assert store.deliveries.parked() == {"files": expected}

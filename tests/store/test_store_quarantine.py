@@ -3,12 +3,36 @@ import pytest
 from tests.store.conftest import SOURCE, STREAM, Listing, record, refusal, start
 from zimun_sync.errors import ConfigError
 from zimun_sync.normalize import Refused
-from zimun_sync.store import SOURCE_SIDE, Entry, Store
+from zimun_sync.normalize.events import EVENT_KEY
+from zimun_sync.store import SOURCE_SIDE, Entry, Store, quarantine
+
+#: A place, and those that differ from it in one respect.
+HERE = (SOURCE, STREAM, SOURCE_SIDE)
+ELSEWHERE = [("other", STREAM, SOURCE_SIDE), (SOURCE, "staff", SOURCE_SIDE), (SOURCE, STREAM, "s")]
 
 
 def the_entry(store: Store) -> Entry:
     [entry] = store.quarantine.entries()
     return entry
+
+
+def place_of(entry: Entry) -> tuple[str, str, str]:
+    return entry.source, entry.stream, entry.sink
+
+
+def enter(store: Store, place: tuple[str, str, str], *keys: str) -> None:
+    """Enter records of any place."""
+    with store._database.write(durable=False) as connection:
+        refused = [refusal(key) for key in keys]
+        quarantine.put(store._database, connection, place, refused, ("run", 1))
+
+
+@pytest.fixture
+def everywhere(store: Store) -> list[Entry]:
+    """One record refused here and elsewhere, in that order."""
+    for place in [HERE, *ELSEWHERE]:
+        enter(store, place, "a")
+    return store.quarantine.entries()
 
 
 def test_an_entry_keeps_the_bytes_and_the_reason(listing: Listing, store: Store) -> None:
@@ -94,6 +118,29 @@ def test_a_complete_listing_closes_what_it_no_longer_brings(listing: Listing, st
     assert [entry.key for entry in store.quarantine.entries()] == ["still bad"]
 
 
+def test_what_is_closed_or_dropped_is_so_in_its_place_only(
+    listing: Listing, everywhere: list[Entry], store: Store
+) -> None:
+    listing.page(record("a"))
+    assert [place_of(entry) for entry in store.quarantine.entries()] == ELSEWHERE
+    for entry in everywhere[1:]:
+        store.quarantine.mark(entry.id, "dropped")
+    listing.page(refused=[refusal("a")])
+    assert place_of(the_entry(store)) == HERE
+
+
+def test_a_complete_listing_closes_nothing_that_it_could_not_have_brought(
+    listing: Listing, everywhere: list[Entry], store: Store
+) -> None:
+    enter(store, HERE, f"{EVENT_KEY}1")
+    listing.page(token=None)
+    listing.succeed()
+    left = [(place_of(entry), entry.key) for entry in store.quarantine.entries()]
+    assert left == [*((place, "a") for place in ELSEWHERE), (HERE, f"{EVENT_KEY}1")]
+    closed = store.quarantine.entry(everywhere[0].id)
+    assert (closed.status, closed.raw, closed.content) == ("closed", None, everywhere[0].content)
+
+
 def test_a_listing_that_failed_or_was_partial_closes_nothing(
     listing: Listing, store: Store
 ) -> None:
@@ -111,6 +158,36 @@ def test_entries_are_counted_for_those_who_took_part(listing: Listing, store: St
     assert store.quarantine.entries(source="other") == []
     assert store.quarantine.entries(sink="files") == []
     assert len(store.quarantine.entries(source=SOURCE, sink=SOURCE_SIDE)) == 2
+
+
+def test_entries_count_while_they_wait_in_the_places_asked_for(
+    everywhere: list[Entry], store: Store
+) -> None:
+    assert store.quarantine.count_open([SOURCE], []) == 2
+    assert store.quarantine.count_open([SOURCE, "other"], ["s"]) == 4
+    assert store.quarantine.entries(sink="s") == everywhere[3:]
+    assert store.quarantine.entries(source="other") == everywhere[1:2]
+    store.quarantine.mark(everywhere[0].id, "dropped")
+    assert store.quarantine.count_open([SOURCE], ["s"]) == 2
+
+
+def test_a_retry_is_of_its_place_only(everywhere: list[Entry], store: Store) -> None:
+    assert store.quarantine.marked(SOURCE) == store.quarantine.retrying(*HERE) == []
+    here, _, staff, _ = [store.quarantine.mark(each.id, "retry") for each in everywhere]
+    assert store.quarantine.retrying(*HERE) == [here]
+    assert store.quarantine.marked(SOURCE) == [here, staff]
+
+
+def test_a_person_closes_an_entry_and_its_bytes_are_let_go(
+    everywhere: list[Entry], store: Store
+) -> None:
+    number = everywhere[0].id
+    closed = store.quarantine.mark(number, "closed")
+    assert (closed.status, closed.raw) == ("closed", None)
+    assert store.quarantine.mark(number, "open") == closed
+    assert store.quarantine.mark(number, "closed") == closed
+    with pytest.raises(ConfigError, match="it no longer waits"):
+        store.quarantine.mark(number, "dropped")
 
 
 def test_an_entry_that_is_not_there(store: Store) -> None:

@@ -1,9 +1,11 @@
 """The schema that migrations make is the one the code means, on both databases."""
 
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -12,14 +14,51 @@ from tests.store.conftest import Feed, Listing, State, record
 from zimun_sync.errors import StateTooNew, StateUnreadable, StoreError
 from zimun_sync.store import Store
 from zimun_sync.store import migrations as migrations_package
-from zimun_sync.store.opening import HEAD
+from zimun_sync.store.database import Database
+from zimun_sync.store.revisions import HEAD, upgrade
 from zimun_sync.store.schema import metadata
 
 
+def shape(database: Database) -> dict[str, Any]:
+    """Every table with its columns, keys and indexes, as the database itself tells."""
+    with database.read() as connection:
+        found = sa.inspect(connection)
+        return {
+            table: {
+                "columns": {
+                    column["name"]: (str(column["type"]), column["nullable"])
+                    for column in found.get_columns(table)
+                },
+                "primary key": found.get_pk_constraint(table),
+                "unique": sorted(found.get_unique_constraints(table), key=str),
+                "indexes": sorted(_told(index) for index in found.get_indexes(table)),
+            }
+            for table in found.get_table_names()
+        }
+
+
+def _told(index: Any) -> str:
+    """An index in words, its condition too."""
+    conditions = {name: str(value) for name, value in index.get("dialect_options", {}).items()}
+    return str({**index, "dialect_options": conditions})
+
+
+def migrate_from_nothing(database: Database) -> None:
+    with database.write(durable=True) as connection:
+        metadata.drop_all(connection)
+        connection.exec_driver_sql("DROP TABLE alembic_version")
+        upgrade(connection)
+
+
 def test_migrations_make_the_schema_that_the_code_means(store: Store) -> None:
-    with store._database.read() as connection:
+    """A new state is made without them, and is the same."""
+    database = store._database
+    made = shape(database)
+    migrate_from_nothing(database)
+    with database.read() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
+    assert shape(database) == made
 
 
 def test_the_newest_migration_is_the_one_this_release_writes() -> None:

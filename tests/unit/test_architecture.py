@@ -20,10 +20,11 @@ PROGRAM = Path(sys.executable).with_name("zimun-sync")
 
 WORDS = {"model", "errors", "events", "promoting", "__version__"}
 SINKS = {"sinks", "tables", "ids", "freshness"}
-ENGINE = WORDS | SINKS | {"zimun", "normalize", "store"}
+ENGINE = WORDS | SINKS | {"zimun", "normalize", "store", "privacy"}
 #: What each part may import of the others. Whatever is not named here may not be there.
 MAY_IMPORT: Mapping[str, set[str]] = {
     "zimun_sync": {"querying"},
+    "children": set(),
     "collector": set(),
     "cron": set(),
     "marts": {"freshness", "model"},
@@ -38,10 +39,11 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "templates": set(),
     "tables": WORDS | {"sinks", "freshness"},
     "zimun": WORDS | {"network"},
-    "normalize": WORDS | {"collector"},
+    "normalize": WORDS | {"children", "collector"},
     "store": WORDS | {"normalize", "sinks", "ids"},
+    "privacy": WORDS | {"sinks", "ids"},
     "pipeline": ENGINE,
-    "config": ENGINE - {"store"} | {"cron", "templates"},
+    "config": ENGINE - {"store"} | {"cron", "network", "templates"},
     "wiring": ENGINE | {"config", "pipeline"},
     "checking": ENGINE | {"config", "pipeline", "wiring"},
     "status": ENGINE | {"config", "pipeline", "cron"},
@@ -57,7 +59,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "sandbox": {"errors"},
     "remotes": WORDS | {"sinks", "ids", "network"},
     "testing": ENGINE | {"remotes", "pipeline"},
-    "zimun_connectors": {"marts", "model", "errors", "promoting", "network", "remotes"} | SINKS,
+    "zimun_connectors": WORDS | SINKS | {"marts", "network", "remotes", "children"},
 }
 #: Libraries that only some parts know, so that nothing of them leaks into interfaces.
 KEPT_TO = {

@@ -113,11 +113,11 @@ TEXTS = {"error", "hint", "reason", "source", "path", "subject", "file", "cause"
 EVENTS = typing.get_args(ev.Event)
 LEVELS = {
     "debug": "PageStored DisputeSettled EventsReceived EventsApplied RecordsFetched HookCalled",
-    "info": "RunStarted RunFinished Renormalized BatchDelivered DeletionsChecked PullStarted "
-    "FieldAppeared PullFinished TroubleEnded DaemonStarted DaemonStopping ConfigReloaded "
-    "StateCleaned",
-    "warning": "ListingRestarted NormalizerProcessEnded RequestRetried SinkWaiting SinkNoticed "
-    "DeletionsHeld "
+    "info": "RunStarted ListingRepeated RunFinished Renormalized BatchDelivered DeletionsChecked "
+    "PullStarted FieldAppeared PullFinished TroubleEnded DaemonStarted DaemonStopping "
+    "ConfigReloaded StateCleaned",
+    "warning": "ListingRestarted ListingUnsettled NormalizerProcessEnded RequestRetried "
+    "SinkWaiting SinkNoticed DeletionsHeld "
     "WebhookRefused HookFailed FetchingDelayed",
     "error": "SinkParked ConnectorFailed TroubleBegan ConfigRefused StateUnavailable",
 }

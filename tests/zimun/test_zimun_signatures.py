@@ -175,6 +175,8 @@ def test_one_header_with_the_hash_of_the_body(
 def test_the_prefix_has_to_be_there() -> None:
     made = hmac.digest(PLAIN_SECRET.encode(), BODY, "sha256").hex().encode()
     assert answer(plain(prefix="sha256="), {b"x-zimun-signature": made}) == "malformed-signature"
+    of_base64 = plain(prefix="sha256=", encoding="base64")
+    assert answer(of_base64, {b"x-zimun-signature": b64encode(made)}) == "malformed-signature"
 
 
 # -- secrets ------------------------------------------------------------------------------

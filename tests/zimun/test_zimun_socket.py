@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from zimun_sync.errors import MalformedAnswer, SourceUnavailable
+from zimun_sync.network.reach import Reach
 from zimun_sync.network.transport import DeadlineTransport
 from zimun_sync.zimun import ClientSettings, Timing, ZimunClient
 
@@ -124,7 +125,7 @@ def test_no_time_at_all_is_an_answer_too(server: "SocketServer", connect: Connec
 
 def test_without_a_deadline_the_transport_is_an_ordinary_one(server: "SocketServer") -> None:
     server.behaviours[:] = [GOOD]
-    with httpx.Client(transport=DeadlineTransport("http://127.0.0.1")) as plain:
+    with httpx.Client(transport=DeadlineTransport("http://127.0.0.1", Reach.PRIVATE)) as plain:
         assert plain.get(f"http://{server.address}/").content == BODY
 
 

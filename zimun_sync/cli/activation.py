@@ -128,4 +128,5 @@ def _announced(
 
     streams = {source: [APPOINTMENTS.name] for source in settings.sources}
     now = from_micros(store.now())
-    return announce(store, name, sink, streams, now, settings.streams)
+    guard = settings.guards[name]
+    return announce(store, name, sink, streams, now, settings.streams, guard=guard)

@@ -51,16 +51,21 @@ def backfill(
     refuse_unknown(settings, sink)
     began = time.monotonic()
     with listening(settings) as emit:
-        report = _fill(settings, sink, emit)
+        report = fill(settings, sink, emit)
     if json:
         print_json(report.to_json())
     else:
-        _print(sink, report, time.monotonic() - began)
+        print_filled(sink, report, time.monotonic() - began)
     raise typer.Exit(report.exit_code)
 
 
-def _fill(settings: "Config", name: str, emit: "Emit") -> "SyncReport":
-    """Deliver as a sync does, without its pull."""
+def fill(settings: "Config", name: str, emit: "Emit") -> "SyncReport":
+    """Deliver to a sink as a sync does, without its pull.
+
+    Raises:
+        LeaseHeld: another process delivers to it.
+        ConfigError: it has to be activated first, or cannot be used.
+    """
     from zimun_sync.cli.syncing import stopping_on_signals
     from zimun_sync.pipeline.contact import Surroundings, delivery_of, try_new_sinks
     from zimun_sync.pipeline.loops import Loops
@@ -74,9 +79,9 @@ def _fill(settings: "Config", name: str, emit: "Emit") -> "SyncReport":
         stop = stack.enter_context(stopping_on_signals())
         store = stack.enter_context(open_store(settings))
         _refuse_inactive(store, name, sink)
-        lease = stack.enter_context(_held(store, name, stop))
-        try_new_sinks(store, {name: sink}, stop, settings.streams)
-        at = Surroundings(store, emit, stop, settings.streams)
+        lease = stack.enter_context(held(store, name, stop))
+        at = Surroundings(store, emit, stop, settings.streams, settings.guards)
+        try_new_sinks({name: sink}, at)
         delivery = delivery_of(name, sink, lease, streams, at)
         with Loops([delivery], stop, settings.sync.sink_patience):
             pass  # leaving it waits until everything is delivered
@@ -94,8 +99,12 @@ def _refuse_inactive(store: "Store", name: str, sink: "Sink") -> None:
 
 
 @contextmanager
-def _held(store: "Store", name: str, stop: "Event") -> "Iterator[Lease]":
-    """The sink's lease, renewed for as long as the block runs."""
+def held(store: "Store", name: str, stop: "Event", hint: str = "") -> "Iterator[Lease]":
+    """The sink's lease, renewed for as long as the block runs.
+
+    Raises:
+        LeaseHeld: another process delivers to it; with a hint of its own, where one is given.
+    """
     from zimun_sync.pipeline.contact import sink_lease
     from zimun_sync.pipeline.keeper import LeaseKeeper
 
@@ -105,12 +114,14 @@ def _held(store: "Store", name: str, stop: "Event") -> "Iterator[Lease]":
         except LeaseHeld as error:
             raise LeaseHeld(
                 f"Sink {name} is being delivered to: {error.message}",
-                hint=f"It is filled there by itself; `zimun-sync sinks show {name}` tells how far.",
+                hint=hint
+                or f"It is filled there by itself; `zimun-sync sinks show {name}` tells how far.",
             ) from error
         yield keeper.held[sink_lease(name)]
 
 
-def _print(name: str, report: "SyncReport", seconds: float) -> None:
+def print_filled(name: str, report: "SyncReport", seconds: float) -> None:
+    """What was delivered, for people."""
     sink = report.sinks[name]
     counts = {
         "applied": sink.applied,

@@ -104,6 +104,7 @@ def _restored_json(done: "Restored") -> dict[str, Any]:
         "former_state": None if done.kept is None else str(done.kept),
         "parked": list(done.parked),
         "superseded_runs": done.superseded,
+        "forgotten_again": done.forgotten,
     } | _facts_json(done.facts)
 
 
@@ -153,6 +154,14 @@ def _print_restored(done: "Restored") -> None:
         console.print(f"The former state is {done.kept}.", markup=False)
     if done.superseded:
         console.print(f"{number(done.superseded)} unfinished listings begin anew.")
+    if done.forgotten:
+        console.print("Who was forgotten since will be forgotten again, with the next sync.")
+    if done.forgotten is None:
+        console.print(
+            "Whom the former state had forgotten cannot be read: for each of those people, give "
+            "`zimun-sync forget` again.",
+            soft_wrap=True,
+        )
     if done.parked:
         console.print(
             f"Parked until you have looked: {', '.join(done.parked)}. First bring the state up to "

@@ -15,6 +15,7 @@ from zimun_sync.cli.common import number
 from zimun_sync.events import (
     BatchDelivered,
     Event,
+    ListingRepeated,
     ListingRestarted,
     PageStored,
     RequestRetried,
@@ -81,6 +82,8 @@ class Display:
                 self._finish(event)
             case ListingRestarted():
                 self._listings[_name(event)].note = "listed again: page token expired"
+            case ListingRepeated():
+                self._listings[_name(event)].note = f"pass {event.passes}: {event.reason}"
             case RequestRetried():
                 self._note_retry(event)
             case BatchDelivered():
@@ -132,7 +135,9 @@ class Display:
             return table
 
 
-def _name(event: RunStarted | PageStored | RunFinished | ListingRestarted) -> str:
+def _name(
+    event: RunStarted | PageStored | RunFinished | ListingRestarted | ListingRepeated,
+) -> str:
     return f"{event.source}/{event.stream}"
 
 

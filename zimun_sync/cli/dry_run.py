@@ -112,7 +112,8 @@ def _rehearse(settings: Config, store: Store, name: str, streams: Streams) -> Re
     done = Rehearsed(active=lacks_consent(store, name, sink) is None)
     try:
         assumed = _assumed(store, sink, done)
-        with Preview(store, name, sink, assumed, settings.streams) as preview:
+        guard = settings.guards[name]
+        with Preview(store, name, sink, assumed, settings.streams, guard) as preview:
             done.account = preview.account
             for previewed in preview.batches(streams, everything=True):
                 (done.pending if previewed.pending else done.taken).add(previewed)

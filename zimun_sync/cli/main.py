@@ -12,15 +12,18 @@ from zimun_sync.cli import (
     backfilling,
     backups,
     fields,
+    forgetting,
     operating,
     quarantine,
     querying,
     records,
+    resetting,
     serve,
     setup,
     sinks,
     state,
     syncing,
+    verifying,
     webhooks,
 )
 from zimun_sync.errors import NotDrained, ZimunSyncError
@@ -38,10 +41,13 @@ _COMMANDS = (
     serve,
     querying,
     backfilling,
+    verifying,
     state,
     operating,
+    resetting,
     records,
     fields,
+    forgetting,
     sinks,
     setup,
 )
@@ -73,6 +79,8 @@ def _common(
 
 def main() -> None:
     """Run the command line; errors of ours become a message, a hint and an exit code."""
+    # Whatever the caller's umask: nothing that is made here may be changed by other users.
+    os.umask(os.umask(0o022) | 0o022)
     # Arrow's own allocator keeps what was freed, up to 70 MB. Arrow reads this when it is imported.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     # httpx would import its own command line, with all of click and rich; it can do without.

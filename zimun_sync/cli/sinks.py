@@ -58,7 +58,11 @@ def adopt(
     refuse_unknown(settings, sink)
     streams = {name: list(each.streams) for name, each in settings.sources.items()}
     made = build_sink(settings, sink)
-    with open_store(settings) as store, Adoption(store, sink, made, settings.streams) as work:
+    guard = settings.guards[sink]
+    with (
+        open_store(settings) as store,
+        Adoption(store, sink, made, settings.streams, guard) as work,
+    ):
         for comparison in work.compare(streams):
             _print(comparison)
         if not yes:

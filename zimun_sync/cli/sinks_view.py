@@ -1,5 +1,6 @@
 """How sinks stand with the systems they write to, for people and for programs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,7 @@ class Standing:
         activation: the consent, as long as it covers what is configured.
         account: the remote account that its ids belong to.
         remembered: how many remote objects it remembers, by kind and state.
+        hidden: the policy of each column that it is not shown as it is, by stream and column.
     """
 
     status: SinkStatus
@@ -41,6 +43,7 @@ class Standing:
     activation: Activation | None
     account: str | None
     remembered: dict[str, dict[str, int]]
+    hidden: Mapping[str, Mapping[str, str]]
 
     def to_json(self) -> dict[str, Any]:
         """For programs."""
@@ -57,6 +60,7 @@ class Standing:
             "activated_at": None if activation is None else activation.at.isoformat(),
             "starts_from": None if starts_from is None else starts_from.isoformat(),
             "remembered": self.remembered,
+            "hidden": self.hidden,
             "notices": [notice_json(each) for each in status.notices],
         }
 
@@ -64,7 +68,7 @@ class Standing:
 def standings(settings: Config, store: Store) -> dict[str, Standing]:
     """Every configured sink by name."""
     sinks = build_sinks(settings)
-    snapshot = take(store, settings, versions=versions_of(sinks))
+    snapshot = take(store, settings, versions=versions_of(sinks, settings.guards))
     return {
         name: Standing(
             status=snapshot.sinks[name],
@@ -73,6 +77,7 @@ def standings(settings: Config, store: Store) -> dict[str, Standing]:
             activation=_consent(store, name, sink),
             account=store.memory(name).account(),
             remembered=store.overview.remembered(name),
+            hidden=settings.guards[name].hidden,
         )
         for name, sink in sinks.items()
     }
@@ -119,6 +124,9 @@ def print_sink(console: Console, name: str, each: Standing) -> None:
     for label, text in rows:
         if text:
             console.print(f"{label:>9}: {text}", markup=False)
+    for stream, columns in each.hidden.items():
+        told = ", ".join(f"{name} {policy}" for name, policy in columns.items())
+        console.print(f"{'hidden':>9}: {stream}: {told}", markup=False)
     if each.status.notices:
         console.print()
         console.print(_notices(each.status.notices))

@@ -26,7 +26,8 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
 
     settings = load_config(config)
     with open_store(settings) as store:
-        found = status_of(store, settings, versions=versions_of(build_sinks(settings)))
+        versions = versions_of(build_sinks(settings), settings.guards)
+        found = status_of(store, settings, versions=versions)
     if json:
         print_json(found.to_json())
     else:

@@ -106,7 +106,8 @@ def _last_run(run: Run | None) -> Text:
     if run is None:
         return Text("never", "dim")
     resumed = " (resumed)" if run.resumes and run.status == "running" else ""
-    return Text(run.status.replace("_", " ") + resumed, STYLES.get(run.status, "dim"))
+    passes = f" ({run.passes} passes)" if run.passes > 1 else ""
+    return Text(run.status.replace("_", " ") + resumed + passes, STYLES.get(run.status, "dim"))
 
 
 def _pages(stream: StreamStatus) -> str:

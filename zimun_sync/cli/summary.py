@@ -57,13 +57,21 @@ def _runs_table(runs: tuple[Run, ...]) -> Table:
     table = _table("listing", "pages", "records", "changed", "quarantined", "status", numbers=4)
     for run in runs:
         counts = (run.pages, run.records, run.changed, run.quarantined)
-        status = run.status.replace("_", " ") + (" (resumed)" if run.resumes else "")
+        status = run.status.replace("_", " ") + remark(run)
         table.add_row(
             f"{run.source}/{run.stream}",
             *(number(count) for count in counts),
             Text(status, _STYLES.get(run.status, "dim")),
         )
     return table
+
+
+def remark(run: Run) -> str:
+    """What was unusual about how a run came to its end, in brackets; nothing as a rule."""
+    said = ["resumed"] if run.resumes else []
+    said += [f"{run.passes} passes"] if run.passes > 1 else []
+    said += [f"the last found {number(run.found_late)} more"] if run.found_late else []
+    return f" ({', '.join(said)})" if said else ""
 
 
 def _sinks_table(sinks: dict[str, SinkReport]) -> Table:

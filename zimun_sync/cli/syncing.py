@@ -98,6 +98,14 @@ def _by_the_daemon(settings: "Config", names: list[str], *, full: bool) -> "Sync
     return msgspec.convert(outcome["report"], SyncReport)
 
 
+def sync_now(
+    settings: "Config", names: list[str], emit: "Emit", *, full: bool = False
+) -> "SyncReport":
+    """One sync of these sources, by the running daemon or here."""
+    by_daemon = _by_the_daemon(settings, names, full=full)
+    return by_daemon or run_sync(settings, names, emit, full=full)
+
+
 def _here(settings: "Config", names: list[str], *, full: bool) -> "SyncReport":
     with listening(settings) as emit:
         return run_sync(settings, names, emit, full=full)
@@ -116,8 +124,8 @@ def run_sync(
         store = stack.enter_context(open_store(settings))
         jobs = [stack.enter_context(source_job(settings, name, emit, stop)) for name in names]
         options = SyncOptions(full=full, patience=settings.sync.sink_patience, stop=stop)
-        sync = Sync(store, jobs, build_sinks(settings), emit, options, settings.streams)
-        return sync.run()
+        sinks, streams = build_sinks(settings), settings.streams
+        return Sync(store, jobs, sinks, emit, options, streams, settings.guards).run()
 
 
 def _chosen(settings: "Config", names: list[str] | None) -> list[str]:

@@ -15,6 +15,7 @@ import yaml
 from pydantic import BaseModel
 
 from zimun_sync.config.models import FileSettings, LogSettings, SourceSettings, SyncSettings
+from zimun_sync.config.privacy import PrivacySettings, SinkPrivacySettings
 from zimun_sync.config.schema import schema
 from zimun_sync.config.settings_list import Setting, settings_of
 from zimun_sync.sinks import connector
@@ -68,6 +69,9 @@ def _top_level(setting: Setting) -> Iterator[str]:
         for kind, (name, given) in _SINKS.items():
             yield from (f"  {name}:", f"    type: {kind}")
             yield from _section(connector(kind).settings, "    ", given)
+            yield "    # What this sink is not shown; see docs/privacy.md."
+            yield "    privacy:"
+            yield from _section(SinkPrivacySettings, "      ", {})
     else:
         yield from _entry(setting, "", {})
 
@@ -119,10 +123,12 @@ def tables() -> str:
         "Top level": FileSettings,
         "`sources.NAME`": SourceSettings,
         "`sync`": SyncSettings,
+        "`privacy`": PrivacySettings,
         "`log`": LogSettings,
     }
     for kind in _SINKS:
         sections[f"`sinks.NAME` with `type: {kind}`"] = connector(kind).settings
+    sections["`sinks.NAME.privacy`, for every type"] = SinkPrivacySettings
     return "\n".join(_table(title, model) for title, model in sections.items())
 
 

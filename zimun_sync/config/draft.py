@@ -9,8 +9,9 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from zimun_sync.config import wording
-from zimun_sync.config.environment import Environment
-from zimun_sync.config.secret_files import read_secret
+from zimun_sync.config.environment import Environment, from_json
+from zimun_sync.config.secret_commands import run_for_secret
+from zimun_sync.config.secret_files import WAYS, is_rival, read_secret
 from zimun_sync.config.sections import Section, is_secret, names, sections
 from zimun_sync.config.tree import Document, Place
 from zimun_sync.config.variables import expand
@@ -62,7 +63,7 @@ class Draft:
     # -- steps --------------------------------------------------------------------------
 
     def complete(self, model: Any, values: Any, place: Place = ()) -> None:
-        """Fill in what `X_file` settings point to, and learn which settings are secret."""
+        """Fill in what `X_file` and `X_command` give, and learn which settings are secret."""
         for section in sections(model, values, place):
             self._models[section.place] = section.model
             self._read_files(section)
@@ -119,7 +120,7 @@ class Draft:
         """What the environment gave, else what the file says with its references resolved."""
         if isinstance(written, dict) and isinstance(given, dict | None):
             inner = given or {}
-            kept = {key: value for key, value in written.items() if not _is_rival(key, inner)}
+            kept = {key: value for key, value in written.items() if not is_rival(key, inner)}
             return {
                 key: self._combine(kept.get(key), inner.get(key), (*place, key))
                 for key in [*kept, *(key for key in inner if key not in kept)]
@@ -141,23 +142,33 @@ class Draft:
     def _read_files(self, section: Section) -> None:
         known = names(section.model)
         for key in [key for key in section.values if key not in known]:
-            name = key.removesuffix("_file")
-            if name in known and name != key:
-                self._read_file(section, key, name)
+            name, _, kind = key.rpartition("_")
+            if name in known and kind in WAYS:
+                self._read_elsewhere(section, key, name)
 
-    def _read_file(self, section: Section, key: str, name: str) -> None:
-        path, place = section.values.pop(key), (*section.place, name)
+    def _read_elsewhere(self, section: Section, key: str, name: str) -> None:
+        given, place = section.values.pop(key), (*section.place, name)
         if name in section.values:
             self.add((*section.place, key), f"{name} is given too; keep one of the two")
             return
         self._read_from[place] = (*section.place, key)
-        self._borrowed[place] = f"the content of {path}"
+        is_file = key.endswith("_file")
+        self._borrowed[place] = f"the content of {given}" if is_file else "what the command printed"
         try:
-            section.values[name] = read_secret(path, self._folder)
-            self.secret_files.append(self._folder / path)
+            read = self._read_file if is_file else self._run_command
+            section.values[name] = read(given)
         except ConfigError as error:
             self.add((*section.place, key), error.message)
             self._failed.add(place)
+
+    def _read_file(self, path: Any) -> str:
+        text = read_secret(path, self._folder)
+        self.secret_files.append(self._folder / path)
+        return text
+
+    def _run_command(self, command: Any) -> str:
+        words = from_json(command) if isinstance(command, str) else command
+        return run_for_secret(words, self._folder)
 
     # -- from pydantic's errors to problems -----------------------------------------------
 
@@ -231,8 +242,3 @@ def _step(value: Any, step: str | int) -> Any:
     if isinstance(value, list) and isinstance(step, int) and step < len(value):
         return value[step]
     return _ABSENT
-
-
-def _is_rival(key: str, given: Mapping[str, Any]) -> bool:
-    """Whether the environment gives the same setting the other way: as a file, or as itself."""
-    return f"{key}_file" in given or (key.endswith("_file") and key.removesuffix("_file") in given)

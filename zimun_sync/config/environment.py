@@ -29,6 +29,7 @@ _SECTIONS = (
     "hooks",
     "alerts",
     "retention",
+    "privacy",
     "log",
 )
 

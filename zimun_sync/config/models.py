@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from zimun_sync.config import columns, promotions
+from zimun_sync.config.privacy import PrivacySettings, SinkPrivacySettings
 from zimun_sync.config.serving import (
     AlertSettings,
     DeletionSettings,
@@ -31,6 +32,7 @@ from zimun_sync.config.serving import (
 )
 from zimun_sync.model import STREAMS, Stream
 from zimun_sync.normalize import Rules
+from zimun_sync.privacy import OPEN, Guard
 from zimun_sync.sinks import Connector
 from zimun_sync.zimun import usable_secret
 from zimun_sync.zimun.settings import ClientSettings, ListedName, StreamName
@@ -122,6 +124,12 @@ class SourceSettings(ClientSettings):
         description="Streams to pull. `availability` and `holidays` are not among the default: "
         "they take a request for each service, and change with every day and booking.",
         examples=[get_args(StreamName)],
+    )
+    paging: Literal["auto", "stable", "unstable"] = Field(
+        default="auto",
+        description="Whether records stay on their page while a listing is read: `stable`, one "
+        "pass; `unstable`, passes until one finds nothing new, at most 5; `auto`, the same, but "
+        "only after a pass that shows that records moved. See the page on paging.",
     )
     availability_days: Annotated[int, Field(ge=1, le=366)] = Field(
         default=14,
@@ -238,6 +246,9 @@ class FileSettings(_Section):
     retention: RetentionSettings = Field(
         default=RetentionSettings(), description="How long the state keeps what is over."
     )
+    privacy: PrivacySettings = Field(
+        default=PrivacySettings(), description="Keys for what sinks' own `privacy` hashes."
+    )
     log: LogSettings = Field(
         default=LogSettings(), description="What is logged, to standard error."
     )
@@ -251,11 +262,15 @@ class SinkConfig:
         name: its name in the configuration.
         connector: the code behind its `type`.
         settings: its section, validated by the connector's own model.
+        privacy: what it is not shown, as its section says.
+        guard: applies that.
     """
 
     name: str
     connector: Connector
     settings: BaseModel
+    privacy: SinkPrivacySettings = field(default_factory=SinkPrivacySettings)
+    guard: Guard = OPEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +290,7 @@ class Config:
         hooks: HTTP calls after a run, by name.
         alerts: what counts as trouble.
         retention: how long the state keeps what is over.
+        privacy: keys of hashes.
         log: what is logged.
         warnings: what a person should know although nothing is wrong, one sentence each.
         secret_files: files that `X_file` settings were read from.
@@ -293,7 +309,13 @@ class Config:
     hooks: Mapping[str, HookSettings]
     alerts: AlertSettings
     retention: RetentionSettings
+    privacy: PrivacySettings
     log: LogSettings
     warnings: tuple[str, ...] = ()
     secret_files: tuple[Path, ...] = ()
     streams: Mapping[str, Stream] = field(default_factory=lambda: STREAMS)
+
+    @property
+    def guards(self) -> dict[str, Guard]:
+        """What hides from each sink what it is not shown, by the sink's name."""
+        return {name: sink.guard for name, sink in self.sinks.items()}

@@ -112,7 +112,7 @@ def _type(given: Any) -> ColumnType:
 
 
 def _refuse_name(stream: Stream, name: str, others: Iterable[str]) -> None:
-    if not re.match(NAME, name):
+    if not re.fullmatch(NAME, name):
         raise ValueError(
             "a column's name has letters, digits and '_', begins with a letter, and has at most 63 "
             f"characters; give it another one: my_name: {{field: {name!r}, type: …}}"
@@ -256,7 +256,9 @@ def free_name(stream: str, field: str, others: Collection[str]) -> str:
         field: the source's name of the field.
         others: names of promoted columns that there are already.
     """
-    name = re.sub(r"[^A-Za-z0-9_]+", "_", field).strip("_") if not re.match(NAME, field) else field
+    name = field
+    if not re.fullmatch(NAME, field):
+        name = re.sub(r"[^A-Za-z0-9_]+", "_", field).strip("_")
     if not re.match(r"[A-Za-z]", name):
         name = f"field_{name}".rstrip("_")
     used = _taken(STREAMS[stream]) | _RESERVED

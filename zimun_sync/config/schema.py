@@ -6,6 +6,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from zimun_sync.config.models import NAME_PATTERN, FileSettings
+from zimun_sync.config.privacy import SinkPrivacySettings
 from zimun_sync.sinks import connector, connectors
 
 _REFERENCE: Final = {"type": "string", "pattern": r"\$\{"}
@@ -24,6 +25,7 @@ def schema(types: Iterable[str] | None = None) -> dict[str, Any]:
     """
     kinds = sorted(connectors() if types is None else types)
     result = _model_schema(FileSettings, "#/$defs/{model}")
+    result["$defs"]["SinkPrivacy"] = _model_schema(SinkPrivacySettings, "#/$defs/{model}")
     for kind in kinds:
         result["$defs"] |= _connector_definitions(kind)
     _by_name(result["properties"]["sources"], {"$ref": "#/$defs/SourceSettings"})
@@ -61,6 +63,7 @@ def _connector_definitions(kind: str) -> dict[str, Any]:
     section = _model_schema(connector(kind).settings, f"#/$defs/{kind}.{{model}}")
     inner = section.pop("$defs", {})
     section["properties"]["type"] = {"const": kind, "description": "The connector."}
+    section["properties"]["privacy"] = {"$ref": "#/$defs/SinkPrivacy"}
     return {kind: section} | {f"{kind}.{name}": value for name, value in inner.items()}
 
 
@@ -73,7 +76,7 @@ def _model_schema(model: type[BaseModel], reference: str) -> dict[str, Any]:
 
 
 def _as_in_a_file(section: dict[str, Any]) -> None:
-    """Allow for `${VAR}` in place of any value and `X_file` in place of X."""
+    """Allow for `${VAR}` in place of any value, `X_file` and `X_command` in place of X."""
     properties = section.get("properties", {})
     section["properties"] = {name: _with_reference(value) for name, value in properties.items()}
     section.pop("title", None)
@@ -83,7 +86,13 @@ def _as_in_a_file(section: dict[str, Any]) -> None:
             f"^({'|'.join(single)})_file$": {
                 "type": "string",
                 "description": "A file that holds the value, relative to this file's folder.",
-            }
+            },
+            f"^({'|'.join(single)})_command$": {
+                "type": ["array", "string"],
+                "items": {"type": "string"},
+                "minItems": 1,
+                "description": "A program and its arguments; what it prints is the value.",
+            },
         }
     required = section.pop("required", [])
     if required:
@@ -91,7 +100,7 @@ def _as_in_a_file(section: dict[str, Any]) -> None:
 
 
 def _ways_to_give(name: str, single: bool) -> list[dict[str, Any]]:
-    ways = [name, f"{name}_file"] if single else [name]
+    ways = [name, f"{name}_file", f"{name}_command"] if single else [name]
     return [{"required": [way]} for way in ways]
 
 

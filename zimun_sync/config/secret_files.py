@@ -1,11 +1,23 @@
-"""The content of a file that an `X_file` setting names."""
+"""Settings that tell where a value is read from, and the file that `X_file` names."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from zimun_sync.errors import ConfigError
 
+#: Endings of such settings.
+WAYS: Final = ("file", "command")
+
 _MOST_BYTES: Final = 1024 * 1024
+
+
+def is_rival(key: str, given: Mapping[str, Any]) -> bool:
+    """Whether one of these settings gives the same value in another way."""
+    name, _, way = key.rpartition("_")
+    name = name if way in WAYS else key
+    others = {name, *(f"{name}_{each}" for each in WAYS)} - {key}
+    return key not in given and not others.isdisjoint(given)
 
 
 def read_secret(path: Any, folder: Path) -> str:

@@ -15,7 +15,7 @@ _QUERY: Final = re.compile(r"[?&](?:password|sslpassword|passfile)=(?P<password>
 
 def secrets_of(config: Config) -> list[str]:
     """Secret settings and passwords within addresses, each once, longest first."""
-    parts = [config.state, config.sources, config.hooks]
+    parts = [config.state, config.sources, config.hooks, config.privacy]
     sinks = [sink.settings for sink in config.sinks.values()]
     found = {secret for secret in _within([parts, sinks]) if secret}
     return sorted(found, key=lambda secret: (-len(secret), secret))

@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -15,9 +15,11 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     SecretStr,
+    model_validator,
 )
 
 from zimun_sync.cron import WallClock
+from zimun_sync.network.addresses import kind_of, literal
 from zimun_sync.templates import check_template
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -189,6 +191,20 @@ class HookSettings(_Section):
     )
     sources: tuple[str, ...] = Field(default=(), description="Only for these; by default all.")
     timeout: PositiveFloat = Field(default=10.0, description="Longest time a call takes, seconds.")
+    allow_private: bool = Field(
+        default=False,
+        description="Permit an address on this machine or in a private network, such as a BI "
+        "tool of your own; else only public addresses are called.",
+    )
+
+    @model_validator(mode="after")
+    def _stays_outside(self) -> Self:
+        address = literal(urlsplit(self.url.get_secret_value()).hostname or "")
+        kind, curable = ("", True) if address is None else kind_of(address)
+        if kind and not (curable and self.allow_private):
+            cure = "set allow_private: true if that is meant" if curable else "it is never called"
+            raise ValueError(f"url leads to {kind}: {cure}")
+        return self
 
 
 class WebhookSettings(_Section):

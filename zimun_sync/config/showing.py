@@ -23,13 +23,15 @@ def show(config: Config) -> str:
         "hooks": {name: _values(hook) for name, hook in config.hooks.items()},
         "alerts": _values(config.alerts),
         "retention": _values(config.retention),
+        "privacy": _values(config.privacy),
         "log": _values(config.log),
     }
     return yaml.safe_dump(_spelt(values), sort_keys=False, allow_unicode=True, width=100)
 
 
 def _sink(sink: SinkConfig) -> dict[str, Any]:
-    return {"type": sink.connector.name} | _values(sink.settings)
+    hidden = {"privacy": _values(sink.privacy)}
+    return {"type": sink.connector.name} | _values(sink.settings) | hidden
 
 
 def _values(settings: BaseModel) -> dict[str, Any]:

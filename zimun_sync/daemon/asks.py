@@ -11,6 +11,7 @@ import msgspec
 
 from zimun_sync.daemon.engine import Engine
 from zimun_sync.daemon.pulls import FAILED, INTERRUPTED, Pulled
+from zimun_sync.daemon.verifying import Verifying
 from zimun_sync.daemon.workers import AT_ONCE, Pause
 from zimun_sync.errors import ConfigError, LeaseLost, StoreError, ZimunSyncError
 from zimun_sync.events import Emit, StateUnavailable
@@ -57,6 +58,8 @@ class Asks:
             "sync": self._sync,
             "confirm": self._confirm,
             "reload": self._reload,
+            "verify": self._verify,
+            "forget": self._forget,
         }
         self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="ask")
 
@@ -173,6 +176,36 @@ class Asks:
         run = engine.pulls.confirm(arguments["run_id"])
         engine.pull_ended()
         return {"done": {"tombstoned": run.tombstoned}}
+
+    def _forget(self, arguments: Mapping[str, Any]) -> Outcome:
+        """Forget in the state, then give the sinks as long as any of them makes progress."""
+        engine = self._engine()
+        engine.forget()
+        number = int(arguments["id"])
+        self._wait_for_receipts(engine, number)
+        return {"done": {"id": number}}
+
+    def _wait_for_receipts(self, engine: Engine, number: int) -> None:
+        patience = engine.config.sync.sink_patience
+        waiting, until = self._owing(number), monotonic() + patience
+        while waiting and monotonic() < until and not engine.workers.wait(_SETTLE_SECONDS):
+            still = self._owing(number)
+            if still != waiting:
+                waiting, until = still, monotonic() + patience
+
+    def _owing(self, number: int) -> set[str]:
+        """Sinks that have yet to erase what they held; parked ones wait for someone else."""
+        found, parked = self._store.forgettings.find(number), self._store.deliveries.parked()
+        receipts = found.receipts if found else ()
+        return {
+            each.sink
+            for each in receipts
+            if each.status == "pending" and not each.message and each.sink not in parked
+        }
+
+    def _verify(self, arguments: Mapping[str, Any]) -> Outcome:
+        verifying = Verifying(self._engine(), self._store)
+        return {"verified": verifying.answer(arguments["sinks"], arguments["sources"])}
 
     def _reload(self, _arguments: Mapping[str, Any]) -> Outcome:
         self._put_into_effect()

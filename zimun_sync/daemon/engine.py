@@ -1,7 +1,7 @@
 """Everything that one configuration sets to work: sources, sinks, their workers."""
 
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from threading import Event
 from time import monotonic
@@ -40,7 +40,7 @@ from zimun_sync.pipeline.contact import (
 from zimun_sync.pipeline.deliver import Delivery
 from zimun_sync.pipeline.inbox import Applying, Fetching
 from zimun_sync.pipeline.keeper import Leases
-from zimun_sync.pipeline.listings import EventSource
+from zimun_sync.pipeline.listings import EventSource, Interrupted
 from zimun_sync.pipeline.offering import versions_of
 from zimun_sync.pipeline.retries import Retrying
 from zimun_sync.pipeline.sources import SourceJob
@@ -110,7 +110,7 @@ class Engine:
         self._stack.callback(self._leases.release)
         try:
             sinks = build_sinks(self.config)
-            try_new_sinks(self._store, sinks, self._stop, self.config.streams)
+            try_new_sinks(sinks, self._surroundings())
             self._connect(sinks)
             self._set_to_work(away_since)
         except BaseException:
@@ -133,11 +133,15 @@ class Engine:
         leases = {name: self._held(source_lease(name)) for name in self.jobs}
         self.pulls = Pulls(self._store, self.jobs, leases, self._emit, self.is_stopping)
         streams = {name: job.streams for name, job in self.jobs.items()}
-        at = Surroundings(self._store, self._emit, self._stop, self.config.streams)
+        at = self._surroundings()
         self.deliveries = {
             name: delivery_of(name, sink, self._held(sink_lease(name)), streams, at)
             for name, sink in sinks.items()
         }
+
+    def _surroundings(self) -> Surroundings:
+        config = self.config
+        return Surroundings(self._store, self._emit, self._stop, config.streams, config.guards)
 
     def _start_sources(self) -> None:
         for name, job in self.jobs.items():
@@ -151,6 +155,9 @@ class Engine:
                 Worker(f"fetch:{name}", Fetch(fetching, paused, self._emit)),
                 Worker(f"rules:{name}", once(partial(self.pulls.renormalize, name))),
             )
+
+        # What was begun for people who asked to be forgotten, before an earlier daemon ended.
+        self.workers.start(Worker("forget", once(self._forget_what_is_left)))
 
     def _start_sinks(self) -> None:
         for name, delivery in self.deliveries.items():
@@ -215,7 +222,24 @@ class Engine:
 
     def versions(self) -> dict[str, str]:
         """What stands for each sink's own settings."""
-        return versions_of({name: each.sink for name, each in self.deliveries.items()})
+        sinks = {name: each.sink for name, each in self.deliveries.items()}
+        return versions_of(sinks, self.config.guards)
+
+    def forget(self) -> None:
+        """Forget whom somebody asked to forget: in the state now, in sinks as they come to it.
+
+        Raises:
+            Interrupted: the daemon is about to end; the next one goes on.
+            StoreError: the state could not be read or written.
+        """
+        if self.pulls.forget():
+            for delivery in self.deliveries.values():
+                delivery.people_forgotten()
+            self.workers.wake("sink:")
+
+    def _forget_what_is_left(self) -> None:
+        with suppress(Interrupted):  # the next daemon goes on
+            self.forget()
 
     def pull_ended(self) -> None:
         """Have every sink show how fresh it is."""

@@ -1,6 +1,7 @@
 """Pulling sources in the daemon: one pull of a source at a time, whatever asks for it."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from threading import Lock
 from time import monotonic
@@ -10,7 +11,8 @@ from zimun_sync.errors import ConfigError, LeaseLost, StoreError
 from zimun_sync.events import Emit, PullFinished, PullStarted
 from zimun_sync.pipeline.ahead import on_threads
 from zimun_sync.pipeline.approving import confirm
-from zimun_sync.pipeline.listings import Interrupted, Stopping
+from zimun_sync.pipeline.forgetting import forget_in_state
+from zimun_sync.pipeline.listings import EventSource, Interrupted, Stopping
 from zimun_sync.pipeline.sources import SourceJob, SourcePull
 from zimun_sync.store import Lease, Run, RunStatus, Store
 
@@ -100,6 +102,31 @@ class Pulls:
             self._source_pull(name).renormalize()
         finally:
             lock.release()
+
+    def forget(self) -> bool:
+        """Leave nothing in the state about people who asked to be forgotten.
+
+        Pulls that are under way come to their end first.
+
+        Returns:
+            Whether there was anything to do.
+
+        Raises:
+            LeaseHeld: another process works on a source that is not configured here.
+            LeaseLost: another process took over.
+            StoreError: the state could not be read or written.
+        """
+        if not self.store.forgettings.unfinished():
+            return False
+        sources = [
+            EventSource(name, job.rules, self.leases[name]) for name, job in self.jobs.items()
+        ]
+        with ExitStack() as stack:
+            for lock in self._locks.values():
+                stack.enter_context(lock)
+            if self.stopping():
+                raise Interrupted
+            return forget_in_state(self.store, sources, self.emit)
 
     def running(self, deadline: float) -> list[str]:
         """Wait for pulls to end until `deadline` (monotonic); sources that are still pulled."""

@@ -16,6 +16,8 @@ from zimun_sync.daemon.watch import SecretFiles, Watch
 from zimun_sync.daemon.workers import Worker, Workers
 from zimun_sync.errors import ConfigError, LeaseHeld, NotDrained, StoreError, ZimunSyncError
 from zimun_sync.events import ConfigRefused, ConfigReloaded, DaemonStarted, DaemonStopping
+from zimun_sync.normalize import Rules
+from zimun_sync.pipeline.arriving import Arriving
 from zimun_sync.status.metrics import Metrics
 from zimun_sync.store import Store
 from zimun_sync.web import Endpoints, Intake, WebServer, verifiers_of
@@ -54,7 +56,8 @@ class Serving:
         self._orders = orders
         self._notifier = notifier
         self._workers = Workers(listeners, self._fail)
-        self._intake = Intake(store.inbox, store.probe, listeners, self._fail)
+        arriving = Arriving(store, self._rules)
+        self._intake = Intake(arriving, store.probe, listeners, self._fail)
         self._asks = Asks(store, self._present, self._reload_and_wait, self._fail, listeners)
         self._engine: Engine | None = None
         self._ending = Event()
@@ -223,6 +226,11 @@ class Serving:
             left += self._engine.join(deadline)
         self._workers.ask_to_stop()
         return left + self._workers.join(max(deadline, monotonic() + _LAST_SECONDS))
+
+    def _rules(self, source: str) -> Rules:
+        """What the configuration says of a source's fields; nothing of one it does not name."""
+        job = self._present().jobs.get(source)
+        return job.rules if job is not None else Rules({}, {})
 
     def _present(self) -> Engine:
         if self._engine is None:

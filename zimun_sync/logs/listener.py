@@ -27,6 +27,7 @@ _DETAILS: Final = (
 )
 _WARNINGS: Final = (
     ev.ListingRestarted,
+    ev.ListingUnsettled,
     ev.NormalizerProcessEnded,
     ev.RequestRetried,
     ev.SinkWaiting,

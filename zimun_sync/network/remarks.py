@@ -8,6 +8,7 @@ import msgspec
 
 _LONGEST_REMARK: Final = 200
 _SHORTEST_PRIVATE: Final = 3
+_SHORTEST_SECRET: Final = 8
 
 #: Where APIs put a word or a sentence about an error, the most telling first.
 _REMARKS: Final = ("error", "code", "message", "error_description", "detail", "title")
@@ -52,6 +53,21 @@ def without(text: str, private: Collection[str]) -> str:
         if len(value) >= _SHORTEST_PRIVATE:
             text = re.sub(re.escape(value), "…", text, flags=re.IGNORECASE)
     return text
+
+
+def without_secrets(body: bytes, secrets: Collection[str]) -> bytes:
+    """An error body in which no credential of eight characters or more is repeated.
+
+    Left out where they stand as they are or as JSON has them, so that whatever a connector
+    makes of the body shows none.
+    """
+    spelt = {
+        secret.encode(errors="replace") for secret in secrets if len(secret) >= _SHORTEST_SECRET
+    }
+    spelt |= {msgspec.json.encode(secret.decode())[1:-1] for secret in spelt}
+    for secret in sorted(spelt, key=len, reverse=True):
+        body = body.replace(secret, "…".encode())
+    return body
 
 
 def _discreet(text: str, private: Collection[str]) -> str:

@@ -18,7 +18,8 @@ from urllib.request import getproxies, proxy_bypass
 import httpcore
 import httpx
 
-from zimun_sync.network.addresses import is_loopback
+from zimun_sync.network.addresses import is_loopback, literal
+from zimun_sync.network.reach import Reach
 
 #: Key of `httpx.Request.extensions`: seconds within which the whole exchange must be over.
 DEADLINE: Final = "zimun_sync.deadline"
@@ -68,7 +69,14 @@ class _Stream(httpcore.NetworkStream):
 
 
 class _Backend(httpcore.SyncBackend):
-    """Opens connections that keep the deadline."""
+    """Opens connections that keep the deadline, to addresses within reach.
+
+    Args:
+        reach: how far connections may go; None: to a proxy, which the environment named.
+    """
+
+    def __init__(self, reach: Reach | None) -> None:
+        self._reach = reach
 
     def connect_tcp(
         self,
@@ -78,8 +86,17 @@ class _Backend(httpcore.SyncBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        limit = _within(timeout)
-        return _Stream(super().connect_tcp(host, port, limit, local_address, socket_options))
+        addresses = [host] if self._reach is None else self._reach.resolve(host, port)
+        failure: Exception = httpcore.ConnectError(f"{host} has no address")
+        for address in addresses:  # the very ones that were judged: the name is not asked again
+            limit = _within(timeout)
+            try:
+                inner = super().connect_tcp(address, port, limit, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+            else:
+                return _Stream(inner)
+        raise failure
 
 
 @contextlib.contextmanager
@@ -119,23 +136,32 @@ class DeadlineTransport(httpx.BaseTransport):
     Args:
         url: an address at the host to talk to; tells whether the environment (`HTTPS_PROXY`,
             `NO_PROXY`) names a proxy for it.
+        reach: how far requests may go. Where a proxy resolves names, only hosts that are IP
+            addresses are judged here; for names its own rules have to do.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, reach: Reach = Reach.PUBLIC) -> None:
+        self._reach = reach
+        proxy = _proxy_for(url)
         self._pool = httpcore.ConnectionPool(
             ssl_context=_tls() if urlsplit(url).scheme == "https" else None,
-            proxy=_proxy_for(url),
+            proxy=proxy,
             max_connections=_MAX_CONNECTIONS,
             keepalive_expiry=_KEEPALIVE_SECONDS,
-            network_backend=_Backend(),
+            network_backend=_Backend(reach if proxy is None else None),
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request and return the answer with its body still to be read.
 
         Raises:
+            AddressRefused: the host leads to where requests may not go.
             httpx.TransportError: as httpx's own transport; a deadline is a ReadTimeout.
         """
+        host = request.url.host
+        address = literal(host)
+        if address is not None:
+            self._reach.check(host, str(address))
         seconds = request.extensions.get(DEADLINE)
         _current.deadline = None if seconds is None else time.monotonic() + seconds
         with _as_httpx_errors():

@@ -7,9 +7,12 @@ from zimun_sync.normalize.places import Place, Places
 from zimun_sync.normalize.promotions import Promotion, Promotions
 from zimun_sync.normalize.rows import hash_of, pack_row, unpack_row
 from zimun_sync.normalize.rules import Rules
+from zimun_sync.normalize.scrubbing import Scrubber
+from zimun_sync.normalize.suppressions import Kind, Suppressions, digests_of
 
 __all__ = [
     "Items",
+    "Kind",
     "Normalized",
     "Normalizer",
     "Noticed",
@@ -19,6 +22,9 @@ __all__ = [
     "Promotions",
     "Refused",
     "Rules",
+    "Scrubber",
+    "Suppressions",
+    "digests_of",
     "hash_of",
     "normalize_items",
     "pack_row",

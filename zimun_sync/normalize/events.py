@@ -3,6 +3,7 @@
 The shape is `{"type": "appointment.…", "timestamp": …, "data": {appointment}}`.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -13,10 +14,13 @@ from zimun_sync.errors import RecordInvalid
 from zimun_sync.model import to_micros
 from zimun_sync.normalize.items import Refused
 from zimun_sync.normalize.normalizer import Normalized, Normalizer
+from zimun_sync.normalize.scrubbing import Scrubber
 
 #: The stream that events are about, and how their types begin.
 EVENT_STREAM: Final = "appointments"
 _TYPES: Final = "appointment."
+#: What a message may repeat of a type: anything else might be somebody's name.
+_NAME: Final = re.compile(r"[a-z0-9_]{1,40}(?:[.:/-][a-z0-9_]{1,40}){1,3}", re.ASCII)
 #: Endings of types whose data may be a record's last state: the API is asked instead.
 _PARTING: Final = ("deleted", "removed", "erased")
 #: Key of the quarantine entry of an event whose record is not known.
@@ -66,11 +70,12 @@ def understand(event_id: str, body: bytes, normalizer: Normalizer) -> Carried | 
     """
     envelope = _envelope(event_id, body)
     if isinstance(envelope, Refused):
-        return envelope
-    data = bytes(envelope.data)
+        return envelope._replace(raw=normalizer.scrubber.anything(body))
+    (data,) = normalizer.scrubber.items([bytes(envelope.data)])
     key = normalizer.key_of(data)
     if key is None:
-        return _refused(event_id, "missing-id", "The event names no appointment.", body)
+        clean = normalizer.scrubber.anything(body)
+        return _refused(event_id, "missing-id", "The event names no appointment.", clean)
     if envelope.type.endswith(_PARTING):
         return Named(key)
     try:
@@ -82,6 +87,22 @@ def understand(event_id: str, body: bytes, normalizer: Normalizer) -> Carried | 
     return Carried(record, fields_of_raw(data), _moment(envelope.timestamp))
 
 
+def scrubbed(body: bytes, scrubber: Scrubber) -> bytes:
+    """An event without what is about people who asked to be forgotten."""
+    envelope = _envelope("", body)
+    if isinstance(envelope, _Envelope):
+        data = bytes(envelope.data)
+        (clean,) = scrubber.items([data])
+        body = body.replace(data, clean)
+    return scrubber.bare(body)
+
+
+def key_in(body: bytes, normalizer: Normalizer) -> str | None:
+    """The record that an event names; None where it names none that can be told."""
+    envelope = _envelope("", body)
+    return None if isinstance(envelope, Refused) else normalizer.key_of(bytes(envelope.data))
+
+
 def _envelope(event_id: str, body: bytes) -> _Envelope | Refused:
     try:
         envelope = _ENVELOPE.decode(body)
@@ -90,11 +111,13 @@ def _envelope(event_id: str, body: bytes) -> _Envelope | Refused:
         return _refused(event_id, "unknown-shape", message, body)
     if envelope.type.startswith(_TYPES):
         return envelope
-    message = f"Events of type {envelope.type[:100]!r} are not known."
+    is_name = _NAME.fullmatch(envelope.type)
+    named = f"type {envelope.type!r}" if is_name else "a type that is no name"
+    message = f"Events of {named} are not known."
     return _refused(event_id, "unknown-event", message, body)
 
 
-def _refused(event_id: str, code: str, message: str, body: bytes) -> Refused:
+def _refused(event_id: str, code: str, message: str, body: bytes | None) -> Refused:
     return Refused(EVENT_KEY + event_id, code, message, body)
 
 

@@ -58,12 +58,13 @@ class Outcome(NamedTuple):
 
 
 def normalize_items(items: Sequence[bytes], normalizer: Normalizer) -> Items:
-    """Normalize every item, or tell why it cannot be."""
-    return outcome_of(items, normalizer).of(items)
+    """Scrub and normalize every item, or tell why it cannot be."""
+    clean = normalizer.scrubber.items(items)
+    return outcome_of(clean, normalizer).of(clean)
 
 
 def outcome_of(items: Sequence[bytes], normalizer: Normalizer) -> Outcome:
-    """The same without the items' bytes."""
+    """The same without the items' bytes, for items that have been scrubbed."""
     parts: list[Canonical] = []
     refused: list[tuple[int, str, str, str]] = []
     for start in range(0, len(items), _AT_ONCE):

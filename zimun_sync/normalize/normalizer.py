@@ -19,6 +19,7 @@ from zimun_sync.normalize.prices import split_prices
 from zimun_sync.normalize.promotions import Promoter
 from zimun_sync.normalize.rows import hash_of, pack_row, unpack_row
 from zimun_sync.normalize.rules import Rules
+from zimun_sync.normalize.scrubbing import Scrubber
 
 _ENTRIES = "promoted values"  # no column is called so
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
@@ -35,7 +36,7 @@ class Normalized(NamedTuple):
         row: content values packed as msgpack, in the order of the stream's columns; at its end
             the values of promoted fields, where there are any (see `promoting`).
         row_hash: of the packed row.
-        raw: the record as it came.
+        raw: the record as it came, without what is about people who asked to be forgotten.
     """
 
     key: str
@@ -83,6 +84,7 @@ class Normalizer:
         self.promoter = Promoter(rules.promote.get(stream.name, {}))
         self._noticing = Noticing(self._price_names if self._priced else ())
         self._finish = finisher_of(stream, rules, places)
+        self.scrubber = Scrubber(stream, rules, places)
 
     def normalize(self, raw: bytes) -> Normalized:
         """The canonical form of one item.
@@ -97,6 +99,7 @@ class Normalizer:
 
     def normalize_each(self, items: Sequence[bytes]) -> list[Normalized | RecordInvalid]:
         """The canonical form of each item, or why it has none; much faster than one by one."""
+        items = self.scrubber.items(items)
         records, refused = self.normalize_all(items)
         made = zip(*records, strict=True)
         return [
@@ -105,7 +108,10 @@ class Normalizer:
         ]
 
     def normalize_all(self, items: Iterable[bytes]) -> tuple[Canonical, dict[int, RecordInvalid]]:
-        """All the records that items are, and why the others are none, by the items' numbers."""
+        """All the records that items are, and why the others are none, by the items' numbers.
+
+        The items have been scrubbed: whoever has them stores them beside the records.
+        """
         batch = _decoded(items)
         self._fill(batch)
         self._noticing(batch.contents)

@@ -15,6 +15,7 @@ from typing import IO, NamedTuple, Self
 
 import msgspec
 
+from zimun_sync.children import environment
 from zimun_sync.model import STREAMS
 from zimun_sync.normalize.items import Items, Outcome, outcome_of
 from zimun_sync.normalize.normalizer import Normalizer
@@ -50,7 +51,11 @@ class NormalizerProcess:
     def __init__(self, setup: Setup) -> None:
         command = [sys.executable, "-m", "zimun_sync.normalize.process"]
         self._child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # what ends it is met again, and told, by the parent
+            env=environment(),
         )
         self._setup: Setup | None = setup
         self._decode = msgspec.msgpack.Decoder(Outcome).decode

@@ -10,6 +10,7 @@ from zimun_sync.ids import Activation
 from zimun_sync.model import STREAMS, Stream
 from zimun_sync.pipeline.consent import starting_from
 from zimun_sync.pipeline.preview import Preview, Previewed
+from zimun_sync.privacy import OPEN, Guard
 from zimun_sync.sinks import Difference, NeedsActivation
 from zimun_sync.store import Store
 
@@ -120,13 +121,15 @@ class Announcement:
         }
 
 
-def announce(
+def announce(  # noqa: PLR0913 - most leave the last two at their defaults
     store: Store,
     name: str,
     sink: NeedsActivation,
     streams: Mapping[str, Sequence[str]],
     now: datetime,
     columns: Mapping[str, Stream] = STREAMS,
+    *,
+    guard: Guard = OPEN,
 ) -> Announcement:
     """Ask a sink what it would do with everything that is stored; nothing is written.
 
@@ -137,6 +140,7 @@ def announce(
         streams: stream names by source.
         now: the moment of activation, aware UTC.
         columns: every stream by name, with the columns that the configuration promotes.
+        guard: hides from the sink what its policies say.
 
     Raises:
         SinkUnavailable: the remote system cannot be asked now.
@@ -144,7 +148,7 @@ def announce(
     """
     activation = Activation(now, starting_from(sink.start_from, now))
     tally = Tally()
-    with Preview(store, name, sink, activation, columns) as preview:
+    with Preview(store, name, sink, activation, columns, guard) as preview:
         for previewed in preview.batches(streams):
             tally.add(previewed)
         return Announcement(name, preview.account, activation, tally)

@@ -13,6 +13,7 @@ from zimun_sync.pipeline.contact import sink_context, sink_lease
 from zimun_sync.pipeline.deliver import BATCH_ROWS
 from zimun_sync.pipeline.keeper import LeaseKeeper
 from zimun_sync.pipeline.offering import hashes_of
+from zimun_sync.privacy import OPEN, Guard
 from zimun_sync.sinks import Adopts, Batch, ReadsBack, Sink, SinkContext, StoredChange
 from zimun_sync.store import Lease, ParkKind, Store
 
@@ -37,12 +38,19 @@ class Adoption:
         name: the sink's name.
         sink: not yet open.
         streams: every stream by name, with the columns that the configuration promotes.
+        guard: hides from the sink what its policies say.
     """
 
     def __init__(
-        self, store: Store, name: str, sink: Sink, streams: Mapping[str, Stream] = STREAMS
+        self,
+        store: Store,
+        name: str,
+        sink: Sink,
+        streams: Mapping[str, Stream] = STREAMS,
+        guard: Guard = OPEN,
     ) -> None:
         self._streams = streams
+        self._guard = guard
         self._store = store
         self._name = name
         self._sink = sink
@@ -72,7 +80,12 @@ class Adoption:
 
     def _context(self) -> SinkContext:
         return sink_context(
-            self._store, self._name, adopting=True, lease=self._lease, streams=self._streams
+            self._store,
+            self._name,
+            adopting=True,
+            lease=self._lease,
+            streams=self._streams,
+            guard=self._guard,
         )
 
     def _is_restored(self) -> bool:
@@ -87,7 +100,7 @@ class Adoption:
         for source, names in streams.items():
             for name in delivered(names):
                 stream = self._streams[name]
-                stored = dict(hashes_of(self._store, source, stream))
+                stored = dict(hashes_of(self._store, source, stream, self._guard))
                 held = self._sink.read_back(source, stream)
                 yield _compare(source, name, stored, held)
 

@@ -6,7 +6,7 @@ from zimun_sync.model import STREAMS
 from zimun_sync.normalize import Normalizer
 from zimun_sync.pipeline.deletions import Deletions
 from zimun_sync.pipeline.listings import Stopping
-from zimun_sync.pipeline.places import places_of
+from zimun_sync.pipeline.places import places_of, rules_now
 from zimun_sync.pipeline.sources import SourceJob
 from zimun_sync.store import Lease, Run, RunStatus, Store
 
@@ -44,5 +44,6 @@ def confirm(
     run = store.runs.get(run_id)
     listings = job.all_listings(store)
     deletions = Deletions(listings, store, lease, job.deletions, emit, stopping)
-    normalizer = Normalizer(STREAMS[run.stream], job.rules, places_of(store, job.name))
+    rules = rules_now(store, job.rules)
+    normalizer = Normalizer(STREAMS[run.stream], rules, places_of(store, job.name))
     return deletions.confirm_all(run, normalizer)

@@ -11,6 +11,7 @@ from zimun_sync.ids import Activation
 from zimun_sync.model import STREAMS, Stream, delivered
 from zimun_sync.pipeline.deliver import Delivery
 from zimun_sync.pipeline.rehearsal import Rehearsal
+from zimun_sync.privacy import OPEN, Guard, GuardedLookup
 from zimun_sync.sinks import Checks, NeedsActivation, Sink, SinkContext
 from zimun_sync.store import Lease, ParkKind, Store
 from zimun_sync.store.clock import utc_now
@@ -25,12 +26,14 @@ class Surroundings:
         emit: told what happens.
         stop: set when the process is asked to end.
         streams: every stream by name, with the columns that the configuration promotes.
+        guards: what hides from each sink what its policies say, by name.
     """
 
     store: Store
     emit: Emit
     stop: Event
     streams: Mapping[str, Stream] = field(default_factory=lambda: STREAMS)
+    guards: Mapping[str, Guard] = field(default_factory=dict)
 
 
 def delivery_of(
@@ -58,16 +61,20 @@ def delivery_of(
         store=at.store,
         lease=lease,
         sources={source: delivered(each) for source, each in streams.items()},
-        context=lambda: sink_context(at.store, name, at.stop, lease=lease, streams=at.streams),
+        context=lambda: _context(name, at, lease),
         emit=at.emit,
         jitter=random.random,
         streams=at.streams,
+        guard=at.guards.get(name, OPEN),
     )
 
 
-def try_new_sinks(
-    store: Store, sinks: Mapping[str, Sink], stop: Event, streams: Mapping[str, Stream] = STREAMS
-) -> None:
+def _context(name: str, at: Surroundings, lease: Lease | None = None) -> SinkContext:
+    guard = at.guards.get(name, OPEN)
+    return sink_context(at.store, name, at.stop, lease=lease, streams=at.streams, guard=guard)
+
+
+def try_new_sinks(sinks: Mapping[str, Sink], at: Surroundings) -> None:
     """Try every sink that was never delivered to.
 
     One that has to be activated is left out: its activation tries it, and what is wrong with a
@@ -77,8 +84,8 @@ def try_new_sinks(
         ConfigError: one of them needs a person.
     """
     for name, sink in sinks.items():
-        if not isinstance(sink, NeedsActivation) and not store.deliveries.known(name):
-            first_contact(name, sink, sink_context(store, name, stop, streams=streams))
+        if not isinstance(sink, NeedsActivation) and not at.store.deliveries.known(name):
+            first_contact(name, sink, _context(name, at))
 
 
 def first_contact(name: str, sink: Sink, context: SinkContext) -> None:
@@ -106,6 +113,8 @@ def sink_context(  # noqa: PLR0913 - most leave all but two at their defaults
     lease: Lease | None = None,
     assuming: Activation | None = None,
     streams: Mapping[str, Stream] = STREAMS,
+    guard: Guard = OPEN,
+    looking: bool = False,
 ) -> SinkContext:
     """What the engine opens a sink with.
 
@@ -117,6 +126,8 @@ def sink_context(  # noqa: PLR0913 - most leave all but two at their defaults
         lease: the sink's. Without it the sink remembers nothing beyond this context.
         assuming: the consent to assume, where there is no lease.
         streams: every stream by name, with the columns that the configuration promotes.
+        guard: hides from the sink what its policies say.
+        looking: whether what readers see is about to be compared.
     """
     memory = store.memory(name, lease) if lease else Rehearsal(store.memory(name), assuming)
     return SinkContext(
@@ -126,8 +137,9 @@ def sink_context(  # noqa: PLR0913 - most leave all but two at their defaults
         now=utc_now,
         stop=stop or Event(),
         adopting=adopting,
+        looking=looking,
         memory=memory,
-        lookup=store.lookup,
+        lookup=GuardedLookup(store.lookup, guard) if guard.hidden else store.lookup,
         streams=streams,
     )
 

@@ -71,12 +71,14 @@ class Deletions:
     emit: Emit
     stopping: Stopping
 
-    def settle(self, run: Run, normalizer: Normalizer) -> Run:
+    def settle(self, run: Run, normalizer: Normalizer, *, until_drift: bool = False) -> Run:
         """Deal with what a complete listing did not bring.
 
         Args:
             run: with its last page stored.
             normalizer: of the run's stream.
+            until_drift: ask for no more once one that was newly missed answers, because the
+                listing will be read again.
 
         Raises:
             ListingDoubtful: nothing more is deleted until a person has looked.
@@ -91,9 +93,9 @@ class Deletions:
         missed = self.store.missing.find(self.lease, run, self.rules.brake, by_id=by_id, days=days)
         if missed.braked:
             self._hold(run, missed)
-        return self.confirm(run, normalizer)
+        return self.confirm(run, normalizer, until_drift=until_drift)
 
-    def confirm(self, run: Run, normalizer: Normalizer) -> Run:
+    def confirm(self, run: Run, normalizer: Normalizer, *, until_drift: bool = False) -> Run:
         """Ask for records that are due, as many as one run may, and bury those that are gone.
 
         Raises:
@@ -107,7 +109,7 @@ class Deletions:
         if not keys:
             return run
         if self.listings.has_by_id(run.stream):
-            return self._ask(run, normalizer, keys)
+            return self._ask(run, normalizer, keys, until_drift=until_drift)
         checked = _Checked(dict.fromkeys(keys, run.listing_requested_at or run.started_at))
         run = self._bury(run, checked)
         self._tell(run, checked)
@@ -163,7 +165,9 @@ class Deletions:
             f"`zimun-sync approve {run.run_id}`.",
         )
 
-    def _ask(self, run: Run, normalizer: Normalizer, keys: Sequence[str]) -> Run:
+    def _ask(
+        self, run: Run, normalizer: Normalizer, keys: Sequence[str], *, until_drift: bool
+    ) -> Run:
         ahead = self._server_ahead(run)
         checked = _Checked()
         try:
@@ -173,6 +177,8 @@ class Deletions:
                 asked_at = self.store.now() + ahead
                 if self._is_there(run, normalizer, key):
                     checked.present += 1
+                    if until_drift and self.store.missing.drifted(run):
+                        break
                 else:
                     checked.gone[key] = asked_at
                 if len(checked.gone) >= _BURIED_AT_ONCE:

@@ -15,10 +15,14 @@ from zimun_sync.events import (
     SinkWaiting,
 )
 from zimun_sync.model import APPOINTMENT_VERSIONS, APPOINTMENTS, DERIVED, STREAMS, Stream
+from zimun_sync.pipeline.anew import asked_anew, write_anew
 from zimun_sync.pipeline.consent import inactive_hint, lacks_consent
+from zimun_sync.pipeline.erasures import SinkErasures
+from zimun_sync.pipeline.errands import Errands
 from zimun_sync.pipeline.freshness import FreshnessShow
 from zimun_sync.pipeline.isolate import ConnectorBug, Isolated, as_bug, write
 from zimun_sync.pipeline.offering import fingerprint_of, retried, rows_at_once, version_of
+from zimun_sync.privacy import OPEN, Guard
 from zimun_sync.sinks import (
     Batch,
     NeedsActivation,
@@ -104,11 +108,13 @@ class Delivery:
         emit: told what happens.
         jitter: a number from 0 to 1, spreads retries.
         streams: every stream by name, with the columns that the configuration promotes.
+        guard: hides from the sink what its policies say.
         totals: what was delivered so far.
         wait: seconds until the next attempt, after a step that came to WAITING.
         reason: why it waits or is parked.
         parked: whether it gets nothing until someone acts.
         behind: whether a full batch was taken, so that more is waiting for sure.
+        errands: what others want of the sink; done at the beginning of each step.
     """
 
     name: str
@@ -120,22 +126,30 @@ class Delivery:
     emit: Emit
     jitter: Callable[[], float]
     streams: Mapping[str, Stream] = field(default_factory=lambda: STREAMS)
+    guard: Guard = OPEN
     totals: Totals = field(default_factory=Totals)
     wait: float = 0.0
     reason: str = ""
     behind: bool = False
     parked: bool = False
+    errands: Errands = field(default_factory=Errands)
     _freshness: FreshnessShow = field(init=False)
+    _erasures: SinkErasures = field(init=False)
     _is_open: bool = False
     _failures: int = 0
     _bugs: int = 0
 
     def __post_init__(self) -> None:
         self._freshness = FreshnessShow(self.sink, self.store, self.sources)
+        self._erasures = SinkErasures(self.name, self.sink, self.store)
 
     def pull_ended(self) -> None:
         """Have the sink show how fresh it is, once it has taken what there is; from any thread."""
         self._freshness.pull_ended()
+
+    def people_forgotten(self) -> None:
+        """Have the sink erase their former states, when it has taken the rest; from any thread."""
+        self._erasures.asked()
 
     def step(self, *, more: bool) -> Progress:
         """Deliver one batch of each stream.
@@ -147,15 +161,21 @@ class Delivery:
             LeaseLost: another process took over this sink.
             StoreError: the state could not be read or written.
         """
+        if self.errands.run(self._lent):
+            self._let_go()  # what failed may have left it in any state
         self.parked = self._has_to_wait()
         if self.parked:
             self._let_go()  # whoever has to mend it may need what it holds
             return Progress.PARKED
         unshown = not more and self._freshness.is_due()
+        forgotten = [] if more else self._erasures.pending()
         try:
             delivered = self._deliver_round(more=more)
-            if unshown and not self.behind and not self.is_parked():
+            settled = not self.behind and not self.is_parked()
+            if unshown and settled:
                 self._freshness.show(self._open)
+            if forgotten and settled:
+                self._erasures.erase(forgotten, self._open)
         except SinkUnavailable as error:
             return self._wait(error)
         except (SinkBroken, SinkHeld) as error:
@@ -217,7 +237,7 @@ class Delivery:
         Readers may see a version's past before what followed it, never the other way round:
         appointments wait for their versions.
         """
-        version = version_of(self.sink)
+        version = version_of(self.sink, self.guard)
         fingerprints = {name: fingerprint_of(self.streams[name], version) for name in streams}
         offsets = self.store.deliveries.waiting(self.name, source, fingerprints)
         taken: dict[str, Taken] = {}
@@ -239,13 +259,16 @@ class Delivery:
         most = rows_at_once(self.sink, BATCH_ROWS)
         stored = self.store.feed.changes(source, stream.name, offset, most, upto=head)
         again = [] if stored else retried(self.store, place, offset)
-        if not stored and not again:
+        anew = [] if stored or again else asked_anew(self.store, place, offset)
+        if not (stored or again or anew):
             return Taken.NOTHING
         self.store.feed.make_durable(source)
-        full = len(again) > most or self._has_more(place, stored, most, head)
+        full = max(len(again), len(anew)) > most or self._has_more(place, stored, most, head)
         self.behind |= full
-        batch = Batch(source, stream, stored or again[:most], more=more or full, asked=not stored)
-        result = self._write(batch)
+        offered = stored or (again or anew)[:most]
+        batch = Batch(source, stream, offered, more=more or full, asked=bool(again))
+        batch = self.guard.batch(batch)
+        result = write_anew(self.sink, batch, self._write) if anew else self._write(batch)
         self._record(at, batch, result)
         return Taken.PARTLY if full else Taken.ALL
 
@@ -287,6 +310,10 @@ class Delivery:
         except Exception as error:
             raise as_bug(error) from error
         self._is_open = True
+
+    def _lent(self) -> Sink:
+        self._open()
+        return self.sink
 
     def _reopen(self) -> None:
         self._let_go()

@@ -10,7 +10,7 @@ from typing import Final
 from zimun_sync.errors import NotFound, RecordInvalid, RequestRefused
 from zimun_sync.events import Emit, EventsApplied, RecordsFetched
 from zimun_sync.model import STREAMS, to_micros
-from zimun_sync.normalize import Normalizer, Refused
+from zimun_sync.normalize import Normalized, Normalizer, Refused
 from zimun_sync.normalize.events import (
     EVENT_KEY,
     EVENT_STREAM,
@@ -21,9 +21,10 @@ from zimun_sync.normalize.events import (
 )
 from zimun_sync.pipeline.announcing import announce_fields
 from zimun_sync.pipeline.listings import EventSource, Listings
-from zimun_sync.pipeline.places import in_force, places_of
+from zimun_sync.pipeline.places import in_force, places_of, rules_now
 from zimun_sync.store import (
     WEBHOOK,
+    Fetched,
     Origin,
     RulesChanged,
     Store,
@@ -31,6 +32,7 @@ from zimun_sync.store import (
     Understood,
     WaitingEvent,
 )
+from zimun_sync.zimun import Page
 
 _EVENTS_AT_ONCE: Final = 500
 #: Events whose records are fetched in one round: those for the same record cost one request.
@@ -102,7 +104,8 @@ class Applying:
         self._ready = ready
 
     def _with_places_of_now(self) -> tuple[str, Normalizer]:
-        rules, places = self.source.rules, places_of(self.store, self.source.name)
+        rules = rules_now(self.store, self.source.rules)
+        places = places_of(self.store, self.source.name)
         return in_force(rules, places), Normalizer(STREAMS[EVENT_STREAM], rules, places)
 
     def _sort(self, events: Sequence[WaitingEvent], normalizer: Normalizer) -> _Sorting:
@@ -148,7 +151,8 @@ def _of(
     if None in (known, given) or known == given:
         return said
     message = f"The event is of organization {given!r}; this source is {known!r}."
-    return Refused(EVENT_KEY + event.event_id, "other-organization", message, event.body)
+    body = normalizer.scrubber.anything(event.body)
+    return Refused(EVENT_KEY + event.event_id, "other-organization", message, body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,27 +198,43 @@ class Fetching:
 
     def _fetch(self, thin: Thin) -> int | None:
         """Fetch one record; tells how many changed, None when it is gone."""
-        origin = Origin(self.source.name, EVENT_STREAM, WEBHOOK)
-        lease = self.source.lease
+        answer = self._ask(thin.key)
+        while True:
+            try:
+                changed = self._settle(thin, answer)
+            except RulesChanged:
+                continue  # a pull has just learnt of a place: normalize with it
+            return None if answer is None else changed
+
+    def _ask(self, key: str) -> Page | Refused | None:
         try:
-            page = self.listings.record(EVENT_STREAM, thin.key)
+            return self.listings.record(EVENT_STREAM, key)
         except NotFound:
-            self.store.inbox.fetched(lease, origin, thin, None, 0)
             return None
         except RequestRefused as error:
-            refused = Refused(thin.key, "not-fetchable", error.message, None)
-            self.store.inbox.refuse(lease, origin, thin, refused)
-            return 0
-        raw = bytes(page.items[0])
-        asked_at = to_micros(page.requested_at)
-        normalizer = Normalizer(
-            STREAMS[EVENT_STREAM], self.source.rules, places_of(self.store, self.source.name)
-        )
+            return Refused(key, "not-fetchable", error.message, None)
+
+    def _settle(self, thin: Thin, answer: Page | Refused | None) -> int:
+        rules = self.store.renormalizer.fingerprint(self.source.name)
+        origin = Origin(self.source.name, EVENT_STREAM, WEBHOOK)
+        if isinstance(answer, Page):
+            asked_at = to_micros(answer.requested_at)
+            fetched = Fetched(self._read(thin.key, answer), asked_at, rules)
+        else:
+            fetched = Fetched(answer, 0, rules)
+        return self.store.inbox.fetched(self.source.lease, origin, thin, fetched)
+
+    def _read(self, key: str, answer: Page) -> Normalized | Refused:
+        normalizer = _normalizer_of_now(self.store, self.source)
+        (raw,) = normalizer.scrubber.items([bytes(answer.items[0])])
         try:
             record = normalizer.normalize(raw)
         except RecordInvalid as error:
-            refused = Refused(thin.key, error.code, error.message, raw)
-            self.store.inbox.refuse(lease, origin, thin, refused)
-            return 0
+            return Refused(key, error.code, error.message, raw)
         announce_fields(self.store, self.emit, self.source.name, EVENT_STREAM, normalizer.noticed())
-        return self.store.inbox.fetched(lease, origin, thin, record, asked_at)
+        return record
+
+
+def _normalizer_of_now(store: Store, source: EventSource) -> Normalizer:
+    rules, places = rules_now(store, source.rules), places_of(store, source.name)
+    return Normalizer(STREAMS[EVENT_STREAM], rules, places)

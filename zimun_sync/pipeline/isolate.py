@@ -33,13 +33,11 @@ def write(sink: Sink, batch: Batch) -> WriteResult:
         ConnectorBug: anything else.
     """
     try:
-        result = sink.write(batch)
-    except (SinkError, StoreError):
+        return _checked(sink.write(batch), batch)
+    except (SinkError, StoreError, ConnectorBug):
         raise
     except Exception as error:
         raise as_bug(error) from error
-    _check(result, batch)
-    return result
 
 
 def as_bug(error: Exception) -> ConnectorBug:
@@ -48,7 +46,9 @@ def as_bug(error: Exception) -> ConnectorBug:
     return ConnectorBug(type(error).__name__, f"{last.filename}:{last.lineno}")
 
 
-def _check(result: WriteResult, batch: Batch) -> None:
+def _checked(result: object, batch: Batch) -> WriteResult:
+    if not isinstance(result, WriteResult):
+        raise ConnectorBug(f"{type(result).__name__} in place of a WriteResult", "Sink.write")
     accounted = result.applied + result.unchanged + len(result.rejected) + result.skipped
     keys = {change.key for change in batch.stored}
     foreign = {rejection.key for rejection in result.rejected} - keys
@@ -58,6 +58,7 @@ def _check(result: WriteResult, batch: Batch) -> None:
             f" and {len(foreign)} foreign keys",
             "Sink.write",
         )
+    return result
 
 
 @dataclass(slots=True)

@@ -63,7 +63,7 @@ class Normalizing:
 
     def __call__(self, page: Page) -> Ready:
         """Normalize what is not known of a page."""
-        items = [bytes(item) for item in page.items]
+        items = self.normalizer.scrubber.items([bytes(item) for item in page.items])
         digest = digest_of(items)
         number, self._number = self._number, self._number + 1
         known = self._find(number)

@@ -6,8 +6,9 @@ from itertools import islice
 from typing import Final
 
 from zimun_sync.model import Stream
+from zimun_sync.privacy import OPEN, Guard
 from zimun_sync.sinks import Batch, Paced, Sink, StoredChange, Versioned
-from zimun_sync.store import Place, Store
+from zimun_sync.store import REDELIVERED, Place, Store
 
 #: Records that are read at once to tell their hashes.
 _KEYS_AT_ONCE: Final = 1_000
@@ -23,14 +24,20 @@ def rows_at_once(sink: Sink, most: int) -> int:
     return min(most, sink.batch_rows) if isinstance(sink, Paced) else most
 
 
-def version_of(sink: Sink) -> str:
-    """What stands for a sink's own settings, such as its mapping; empty where nothing does."""
-    return sink.fingerprint if isinstance(sink, Versioned) else ""
+def version_of(sink: Sink, guard: Guard = OPEN) -> str:
+    """What stands for a sink's own settings, such as its mapping; empty where nothing does.
+
+    Args:
+        sink: may have such settings.
+        guard: what is hidden from it, which counts too.
+    """
+    own = sink.fingerprint if isinstance(sink, Versioned) else ""
+    return "|".join(each for each in (own, guard.fingerprint) if each)
 
 
-def versions_of(sinks: Mapping[str, Sink]) -> dict[str, str]:
+def versions_of(sinks: Mapping[str, Sink], guards: Mapping[str, Guard]) -> dict[str, str]:
     """The same of several sinks, by name."""
-    return {name: version_of(sink) for name, sink in sinks.items()}
+    return {name: version_of(sink, guards.get(name, OPEN)) for name, sink in sinks.items()}
 
 
 def fingerprint_of(stream: Stream, version: str = "") -> str:
@@ -45,14 +52,16 @@ def fingerprint_of(stream: Stream, version: str = "") -> str:
     return blake2b(mixed.encode(), digest_size=16).hexdigest()
 
 
-def hashes_of(store: Store, source: str, stream: Stream) -> Iterator[tuple[str, str]]:
-    """Key and hash of every record that is not deleted, as sinks are given them."""
-    if not stream.promoted:
+def hashes_of(
+    store: Store, source: str, stream: Stream, guard: Guard = OPEN
+) -> Iterator[tuple[str, str]]:
+    """Key and hash of every record that is not deleted, as a sink with that guard is given them."""
+    if not stream.promoted and not guard.covers(stream):
         yield from store.feed.hashes(source, stream.name)
         return
     keys = (key for key, _ in store.feed.hashes(source, stream.name))
     while some := list(islice(keys, _KEYS_AT_ONCE)):
-        batch = Batch(source, stream, store.feed.present(source, stream.name, some))
+        batch = guard.batch(Batch(source, stream, store.feed.present(source, stream.name, some)))
         yield from ((change.key, change.hash) for change in batch.stored)
 
 
@@ -65,7 +74,7 @@ def retried(store: Store, place: Place, offset: int) -> list[StoredChange]:
         offset: the last sequence that the sink took; what lies behind it comes by itself.
     """
     entries = store.quarantine.retrying(place.source, place.stream, place.sink)
-    keys = {entry.key for entry in entries}
+    keys = {entry.key for entry in entries if entry.code != REDELIVERED}  # those: see `anew`
     if not keys:
         return []
     present = store.feed.present(place.source, place.stream, keys)

@@ -1,5 +1,6 @@
 """What the store knows about the places of a source, for the normalizer."""
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -22,6 +23,11 @@ def places_of(store: Store, source: str) -> Places:
         for row in rows_of(store, source, ORGANIZATION)
     ]
     return Places(organizations[0] if organizations else Place(), locations)
+
+
+def rules_now(store: Store, rules: Rules) -> Rules:
+    """The user's words on a source's fields, with everybody who asked to be forgotten."""
+    return replace(rules, forgotten=store.forgettings.suppressions())
 
 
 def in_force(rules: Rules, places: Places) -> str:

@@ -18,6 +18,7 @@ from zimun_sync.pipeline.offering import (
     rows_at_once,
     version_of,
 )
+from zimun_sync.privacy import OPEN, Guard
 from zimun_sync.sinks import Batch, Difference, Previews, Sink, StoredChange
 from zimun_sync.store import Place, Store
 
@@ -58,6 +59,7 @@ class Preview:
         sink: not yet open.
         activation: the consent to assume; None for the one that was given.
         streams: every stream by name, with the columns that the configuration promotes.
+        guard: hides from the sink what its policies say.
 
     Raises:
         SinkUnavailable: the remote system cannot be asked now.
@@ -71,12 +73,14 @@ class Preview:
         sink: Sink,
         activation: Activation | None = None,
         streams: Mapping[str, Stream] = STREAMS,
+        guard: Guard = OPEN,
     ) -> None:
         self._store = store
         self._name = name
         self._sink = sink
         self._streams = streams
-        self._context = sink_context(store, name, assuming=activation, streams=streams)
+        self._guard = guard
+        self._context = sink_context(store, name, assuming=activation, streams=streams, guard=guard)
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -115,7 +119,8 @@ class Preview:
                 yield from self._stream(Place(self._name, source, name), everything=everything)
 
     def _stream(self, place: Place, *, everything: bool) -> Iterator[Previewed]:
-        fingerprint = fingerprint_of(self._streams[place.stream], version_of(self._sink))
+        version = version_of(self._sink, self._guard)
+        fingerprint = fingerprint_of(self._streams[place.stream], version)
         offset = self._store.deliveries.offset(place, fingerprint)
         again = retried(self._store, place, offset)
         if everything and offset:
@@ -139,6 +144,7 @@ class Preview:
         while stored := tuple(islice(left, most)):
             more = len(stored) == most
             batch = Batch(place.source, self._streams[place.stream], stored, more, asked)
+            batch = self._guard.batch(batch)
             yield Previewed(batch, self._ask(batch, taken=not pending), pending)
 
     def _changes(self, place: Place, after: int) -> Iterator[StoredChange]:

@@ -33,6 +33,7 @@ from zimun_sync.pipeline.deletions import DeletionRules, Deletions
 from zimun_sync.pipeline.horizon import MADE
 from zimun_sync.pipeline.listings import Interrupted, Listings, Stopping
 from zimun_sync.pipeline.normalizing import Normalizing, Ready, nothing
+from zimun_sync.pipeline.passes import Paging, Passes
 from zimun_sync.store import Lease, PageChanged, PageRecords, Run, RunStatus, Store
 from zimun_sync.zimun import Page, TokenTrail
 
@@ -60,6 +61,7 @@ class Pull:
         emit: told what happens.
         stopping: asked between pages.
         rules: how far deletions may go by themselves.
+        paging: whether records stay on their page while a listing is read.
     """
 
     source: str
@@ -70,6 +72,7 @@ class Pull:
     emit: Emit
     stopping: Stopping
     rules: DeletionRules = field(default_factory=DeletionRules)
+    paging: Paging = Paging.AUTO
     _organization: str | None = None
 
     def run(self, setup: Setup, *, fresh: bool = False) -> Run:
@@ -99,9 +102,7 @@ class Pull:
 
     def _run(self, run: Run, setup: Setup, params: Mapping[str, str]) -> Run:
         try:
-            run = self._list(run, setup, params)
-            if not params:
-                run = self.deletions.settle(run, setup.normalizer())
+            run = self._list(run, setup, params) if params else self._list_everything(run, setup)
             return self.store.runs.succeed(self.lease, run, listed_everything=not params)
         except ListingDoubtful as doubt:
             return self.store.runs.finish(self.lease, run, RunStatus.NEEDS_ATTENTION, doubt)
@@ -114,6 +115,27 @@ class Pull:
             if self.stopping():  # a wait was cut short: nothing failed
                 raise Interrupted from error
             return self._failed(run, error)
+
+    def _list_everything(self, run: Run, setup: Setup) -> Run:
+        """Pass after pass until the listing has settled; then what none of them brought."""
+        normalizer, passes = setup.normalizer(), self._passes(setup.stream)
+        while True:
+            run = self._list(run, setup, {})
+            following = passes.after_listing(run)
+            if following is None:
+                until_drift = passes.asks_for_drift(run)
+                run = self.deletions.settle(
+                    self.store.runs.get(run.run_id), normalizer, until_drift=until_drift
+                )
+                following = passes.after_asking(run)
+            if following is None:
+                return run
+            run = following
+
+    def _passes(self, stream: str) -> Passes:
+        # What is made of many requests has no pages that records could move between.
+        paging = Paging.STABLE if stream in MADE else self.paging
+        return Passes(self.store, self.lease, paging, self.emit)
 
     @property
     def deletions(self) -> Deletions:
@@ -146,7 +168,7 @@ class Pull:
         fetch = partial(self._page, run.stream, params)
         find = nothing if params else partial(self.store.pages.known.find, self.source, run.stream)
         with (
-            Normalizing(setup, self.emit, find, run.pages) as normalizing,
+            Normalizing(setup, self.emit, find, run.pass_pages) as normalizing,
             closing(self.ahead(fetch, normalizing, run.page_token)) as pages,
         ):
             for page, ready in pages:
@@ -273,4 +295,6 @@ def _finished(run: Run) -> RunFinished:
         run.quarantined,
         run.error or "",
         run.hint or "",
+        run.passes,
+        run.found_late,
     )

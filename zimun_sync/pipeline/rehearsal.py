@@ -60,6 +60,13 @@ class Rehearsal:
         self._known.setdefault(kind, {}).update({known.key: known for known in entries})
         self._aliases.update(aliases or {})
 
+    def forgotten(self, appointments: Collection[str], /) -> dict[str, bool]:
+        """Contacts of people who asked to be forgotten."""
+        return self._real.forgotten(appointments)
+
+    def forget(self, appointments: Collection[str], contacts: Collection[str], /) -> None:
+        """Nothing: a preview forgets nobody."""
+
     def spend(self, _run_id: str, _creates: int, _limit: int, /) -> bool:
         """Nothing is created, so nothing is held."""
         return True

@@ -88,6 +88,8 @@ def _run_json(run: Run) -> dict[str, Any]:
         "quarantined": run.quarantined,
         "tombstoned": run.tombstoned,
         "resumed": run.resumes > 0,
+        "passes": run.passes,
+        "found_late": run.found_late,
         "error": run.error,
         "hint": run.hint,
     }
@@ -157,5 +159,6 @@ def sink_report(
 
 
 def _offset(store: Store, delivery: Delivery, source: str, stream: str) -> int:
-    fingerprint = fingerprint_of(delivery.streams[stream], version_of(delivery.sink))
+    version = version_of(delivery.sink, delivery.guard)
+    fingerprint = fingerprint_of(delivery.streams[stream], version)
     return store.deliveries.offset(Place(delivery.name, source, stream), fingerprint)

@@ -7,7 +7,7 @@ from zimun_sync.model import STREAMS
 from zimun_sync.normalize import Normalizer, normalize_items
 from zimun_sync.normalize.events import EVENT_KEY
 from zimun_sync.pipeline.listings import EventSource
-from zimun_sync.pipeline.places import places_of
+from zimun_sync.pipeline.places import places_of, rules_now
 from zimun_sync.store import Entry, RulesChanged, Store, Understood
 
 
@@ -47,9 +47,8 @@ class Retrying:
     def _settle(self, entry: Entry, raws: Sequence[bytes]) -> None:
         name = self.source.name
         rules = self.store.renormalizer.fingerprint(name)
-        normalizer = Normalizer(
-            STREAMS[entry.stream], self.source.rules, places_of(self.store, name)
-        )
+        in_force = rules_now(self.store, self.source.rules)
+        normalizer = Normalizer(STREAMS[entry.stream], in_force, places_of(self.store, name))
         items = normalize_items(raws, normalizer)
         records = [(record, entry.last_at) for record in items.records]
         understood = Understood(records=records, refused=items.refused)

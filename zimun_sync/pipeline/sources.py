@@ -4,17 +4,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from zimun_sync.errors import AuthenticationFailed, SourceUnavailable, WrongOrganization
-from zimun_sync.events import Emit, Renormalized
+from zimun_sync.events import Emit
 from zimun_sync.model import PULLED
-from zimun_sync.normalize import Normalizer, Places, Rules
+from zimun_sync.normalize import Rules
 from zimun_sync.normalize.process import Setup
 from zimun_sync.pipeline.ahead import Ahead
 from zimun_sync.pipeline.deletions import DeletionRules
 from zimun_sync.pipeline.horizon import Horizon
 from zimun_sync.pipeline.listings import EventSource, Interrupted, Listings, Stopping
 from zimun_sync.pipeline.offers import HorizonRules
-from zimun_sync.pipeline.places import in_force, places_of
+from zimun_sync.pipeline.passes import Paging
+from zimun_sync.pipeline.places import places_of, rules_now
 from zimun_sync.pipeline.pull import Pull
+from zimun_sync.pipeline.renormalizing import renormalize
 from zimun_sync.pipeline.retries import Retrying
 from zimun_sync.store import Lease, Run, RunStatus, Store
 
@@ -34,6 +36,7 @@ class SourceJob:
         deletions: how far deletions may go by themselves.
         clock_ahead: seconds that its clock is ahead of ours.
         horizon: how its availability is asked for.
+        paging: whether records stay on their page while a listing is read.
     """
 
     name: str
@@ -43,6 +46,7 @@ class SourceJob:
     deletions: DeletionRules = field(default_factory=DeletionRules)
     clock_ahead: Callable[[], float] = lambda: 0.0
     horizon: HorizonRules = field(default_factory=HorizonRules)
+    paging: Paging = Paging.AUTO
 
     def all_listings(self, store: Store) -> Horizon:
         """Every listing of one pull: the API's own, and those made of what the store knows."""
@@ -86,6 +90,7 @@ class SourcePull:
             self.emit,
             self.stopping,
             self.job.deletions,
+            self.job.paging,
         )
         self._retry_quarantined()
         for stream in (name for name in PULLED if name in self.job.streams):
@@ -103,11 +108,13 @@ class SourcePull:
             LeaseLost: another process took over.
             StoreError: the state could not be written.
         """
-        self._renormalize(places_of(self.store, self.job.name))
+        renormalize(self.store, self._source(), self.emit)
 
     def _retry_quarantined(self) -> None:
-        source = EventSource(self.job.name, self.job.rules, self.lease)
-        Retrying(source, self.store).step()
+        Retrying(self._source(), self.store).step()
+
+    def _source(self) -> EventSource:
+        return EventSource(self.job.name, self.job.rules, self.lease)
 
     def _is_hopeless(self, run: Run) -> bool:
         """Whether the other streams would fail alike: not reachable, or not let in."""
@@ -116,19 +123,5 @@ class SourcePull:
     def _setup(self, stream: str) -> Setup:
         places = places_of(self.store, self.job.name)
         if stream not in _PLACES:
-            self._renormalize(places)
-        return Setup(stream, self.job.rules, places)
-
-    def _renormalize(self, places: Places) -> None:
-        """Bring stored rows up to date with the rules and the places known now."""
-        name = self.job.name
-        fingerprint = in_force(self.job.rules, places)
-        if self.store.renormalizer.is_current(name, fingerprint):
-            return
-        self.store.renormalizer.begin(self.lease, name)
-        for stream in PULLED.values():
-            normalizer = Normalizer(stream, self.job.rules, places)
-            changed = self.store.renormalizer.run(self.lease, name, normalizer)
-            if changed:
-                self.emit(Renormalized(name, stream.name, changed))
-        self.store.renormalizer.mark_current(self.lease, name, fingerprint)
+            renormalize(self.store, self._source(), self.emit, places)
+        return Setup(stream, rules_now(self.store, self.job.rules), places)

@@ -20,11 +20,13 @@ from zimun_sync.pipeline.contact import (
     try_new_sinks,
 )
 from zimun_sync.pipeline.deliver import Delivery
+from zimun_sync.pipeline.forgetting import forget_in_state
 from zimun_sync.pipeline.keeper import LeaseKeeper
-from zimun_sync.pipeline.listings import Interrupted
+from zimun_sync.pipeline.listings import EventSource, Interrupted
 from zimun_sync.pipeline.loops import Loops
 from zimun_sync.pipeline.report import SyncReport, sink_report
 from zimun_sync.pipeline.sources import SourceJob, SourcePull
+from zimun_sync.privacy import Guard
 from zimun_sync.sinks import Sink
 from zimun_sync.store import Run, Store
 
@@ -55,6 +57,7 @@ class Sync:
         emit: told what happens, from any thread.
         options: how to sync.
         streams: every stream by name, with the columns that the configuration promotes.
+        guards: what hides from each sink what its policies say, by name.
     """
 
     store: Store
@@ -63,6 +66,7 @@ class Sync:
     emit: Emit
     options: SyncOptions
     streams: Mapping[str, Stream] = field(default_factory=lambda: STREAMS)
+    guards: Mapping[str, Guard] = field(default_factory=dict)
 
     def run(self) -> SyncReport:
         """Sync once.
@@ -76,12 +80,23 @@ class Sync:
         for job in self.sources:
             self.store.add_source(job.name)
         with LeaseKeeper(self.store, self._lease_names(), self.options.stop) as keeper:
-            try_new_sinks(self.store, self.sinks, self.options.stop, self.streams)
+            try_new_sinks(self.sinks, self._surroundings)
             deliveries = self._deliveries(keeper)
+            self._forget(keeper)
             runs: list[Run] = []
             with Loops(deliveries, self.options.stop, self.options.patience):
                 interrupted = self._pull_into(runs, keeper)
         return self._report(runs, deliveries, interrupted=interrupted)
+
+    def _forget(self, keeper: LeaseKeeper) -> None:
+        """Finish what was begun for people who asked to be forgotten."""
+        if {job.name for job in self.sources}.issuperset(self.store.feed.heads()):
+            held = keeper.held
+            sources = [
+                EventSource(job.name, job.rules, held[source_lease(job.name)])
+                for job in self.sources
+            ]
+            forget_in_state(self.store, sources, self.emit)
 
     def _pull_into(self, runs: list[Run], keeper: LeaseKeeper) -> bool:
         """Pull source after source; tells whether it was interrupted."""
@@ -115,13 +130,12 @@ class Sync:
 
     def _deliveries(self, keeper: LeaseKeeper) -> list[Delivery]:
         streams = {job.name: job.streams for job in self.sources}
+        at = self._surroundings
         return [
-            delivery_of(
-                name,
-                sink,
-                keeper.held[sink_lease(name)],
-                streams,
-                Surroundings(self.store, self.emit, self.options.stop, self.streams),
-            )
+            delivery_of(name, sink, keeper.held[sink_lease(name)], streams, at)
             for name, sink in self.sinks.items()
         ]
+
+    @property
+    def _surroundings(self) -> Surroundings:
+        return Surroundings(self.store, self.emit, self.options.stop, self.streams, self.guards)

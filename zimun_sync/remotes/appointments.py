@@ -128,7 +128,9 @@ class AppointmentStep:
         base = known or Known(booking.key, IdState.ABSENT)
         contact_id = _tied_to(base)
         if tie is not None:
-            base = replace(base, contact=tie.contact, person=booking.person.digests)
+            # Whose contact it was is needed once more, if nobody is named for having asked.
+            contact = base.contact if booking.person.key is None else tie.contact
+            base = replace(base, contact=contact, person=booking.person.digests)
             contact_id = tie.remote_id if self._by_field else _tied_to(base)
         values = self.plan.appointment.values(booking.names)
         return Task(

@@ -11,6 +11,7 @@ import msgspec
 
 from zimun_sync.errors import SinkBroken, SinkUnavailable
 from zimun_sync.network.credentials import fits_in_header, used_for
+from zimun_sync.network.reach import Reach
 from zimun_sync.network.remarks import remark
 from zimun_sync.remotes.answers import Answer
 from zimun_sync.remotes.exchange import DEFAULT_HEADERS, Exchange, refuse_if_busy, unsendable
@@ -43,6 +44,7 @@ class TokenEndpoint:
             used until it is refused.
         monotonic: seconds that never go back, which lifetimes are measured by.
         clock: seconds since the epoch.
+        reach: how far requests may go.
     """
 
     url: str
@@ -50,6 +52,7 @@ class TokenEndpoint:
     lifetime: float | None = None
     monotonic: Callable[[], float] = time.monotonic
     clock: Callable[[], float] = time.time
+    reach: Reach = Reach.PUBLIC
 
     def fetch(
         self, form: Mapping[str, str], headers: Mapping[str, str], secrets: Collection[str]
@@ -101,7 +104,7 @@ def _post(
         request = httpx.Request("POST", endpoint.url, headers=headers, content=content)
     except (httpx.InvalidURL, ValueError):
         raise unsendable("POST to the token endpoint") from None
-    exchange = Exchange(deadline=endpoint.deadline)
+    exchange = Exchange(deadline=endpoint.deadline, reach=endpoint.reach)
     try:
         return exchange.send(request, secrets)
     finally:

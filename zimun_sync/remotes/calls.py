@@ -12,6 +12,7 @@ import httpx
 import msgspec
 
 from zimun_sync.errors import SinkBroken, SinkUnavailable
+from zimun_sync.network.reach import Reach
 from zimun_sync.remotes.answers import Answer
 from zimun_sync.remotes.contract import NotSent
 from zimun_sync.remotes.exchange import (
@@ -81,6 +82,7 @@ class Caller:
         limits: the account's limits, shared by every sink of the account in this process.
         deadline: seconds within which a request must be over, body included.
         max_bytes: largest answer taken, after decompression.
+        reach: how far requests may go; `RemoteSettings.reach` tells what was configured.
     """
 
     def __init__(
@@ -91,11 +93,12 @@ class Caller:
         *,
         deadline: float,
         max_bytes: int = MAX_BYTES,
+        reach: Reach = Reach.PUBLIC,
     ) -> None:
         self._base_url = base_url
         self._auth = auth
         self._limits = limits
-        self._exchange = Exchange(deadline=deadline, max_bytes=max_bytes)
+        self._exchange = Exchange(deadline=deadline, max_bytes=max_bytes, reach=reach)
         self._called: Callable[[], None] = _nobody
         self._stop = Event()
 
@@ -118,7 +121,7 @@ class Caller:
             NotSent: no connection, 429, no access token now, or a limit that would have to be
                 waited for longer than a few seconds: nothing was carried out.
             SinkBroken: 401 with fresh credentials, an untrusted certificate, a path that leads
-                to another host.
+                to another host, a host that is out of reach.
         """
         answer = self._attempt(request)
         if answer.status == HTTPStatus.UNAUTHORIZED and self._auth.refused():

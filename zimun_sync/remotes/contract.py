@@ -351,3 +351,18 @@ class KnowsOwners(Protocol):
     def owners_by_id(self, ids: Sequence[str], /) -> Mapping[str, Owner]:
         """Users by id; those that do not exist are left out. Writes nothing."""
         ...
+
+
+@runtime_checkable
+class Erases(Protocol):
+    """A remote that can erase contacts for good, for people who asked to be forgotten."""
+
+    def erase(self, ids: Sequence[str], /) -> Mapping[str, str]:
+        """Erase contacts with all that the system keeps of them. Idempotent.
+
+        Called with at most `Abilities.batch` distinct ids of contacts that this sink created.
+
+        Returns:
+            Why, by id, of those that a person has to erase; one that is gone is erased.
+        """
+        ...

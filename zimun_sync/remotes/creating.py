@@ -15,6 +15,8 @@ from zimun_sync.remotes.mapping import Mode
 from zimun_sync.remotes.people import made_with
 from zimun_sync.remotes.side import Side
 from zimun_sync.remotes.tasks import (
+    DONE,
+    MADE,
     MAYBE,
     Result,
     Skipped,
@@ -141,10 +143,11 @@ class Creator:
         match outcome:
             case Done(_, remote_id, version) if was_cut_off and not self._upserts:
                 # It may be the former attempt's object, with what that wrote.
-                return Standing.AGAIN, linked(task.base, remote_id, version)
+                return Standing.AGAIN, self._made(linked(task.base, remote_id, version))
             case Done(_, remote_id, version):
                 sent = task.wanted.sent_after(task.wanted.to_create(), {})
-                return Standing.WRITTEN, self.side.written(task, sent, (remote_id, version))
+                written = self.side.written(task, sent, (remote_id, version))
+                return Standing.WRITTEN, self._made(written)
             case Exists(_, remote_id):
                 entry = self._existing(task, remote_id, was_cut_off=was_cut_off)
                 return (Standing.AGAIN, entry) if entry else (_unseen(task), None)
@@ -152,6 +155,12 @@ class Creator:
                 return outcome, None
             case _:
                 return Standing.AGAIN, None
+
+    def _made(self, entry: Known) -> Known:
+        """Our own contact: it may be erased with the person, where one that was found may not."""
+        if self.side.kind is not Kind.CONTACT:
+            return entry
+        return replace(entry, sent={**entry.sent, MADE: DONE})
 
     @property
     def _upserts(self) -> bool:

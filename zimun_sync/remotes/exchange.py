@@ -12,7 +12,8 @@ from zimun_sync.errors import SinkBroken, SinkError, SinkUnavailable
 from zimun_sync.network.body import ACCEPT_ENCODING, BodyFault, read_body
 from zimun_sync.network.failures import causes, is_untrusted
 from zimun_sync.network.headers import retry_after
-from zimun_sync.network.remarks import remark
+from zimun_sync.network.reach import AddressRefused, Reach
+from zimun_sync.network.remarks import remark, without_secrets
 from zimun_sync.network.transport import DEADLINE, DeadlineTransport
 from zimun_sync.remotes.answers import Answer
 from zimun_sync.remotes.contract import NotSent
@@ -46,11 +47,15 @@ class Exchange:
     Args:
         deadline: seconds within which a request must be over, body included.
         max_bytes: largest answer taken, after decompression.
+        reach: how far requests may go.
     """
 
-    def __init__(self, *, deadline: float, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(
+        self, *, deadline: float, max_bytes: int = MAX_BYTES, reach: Reach = Reach.PUBLIC
+    ) -> None:
         self._deadline = deadline
         self._max_bytes = max_bytes
+        self._reach = reach
         self._origin = ""
         self._transport: DeadlineTransport | None = None
         self._extensions = {"timeout": httpx.Timeout(deadline).as_dict(), DEADLINE: deadline}
@@ -65,7 +70,8 @@ class Exchange:
         Raises:
             SinkUnavailable: no answer came, or none that can be read; `NotSent` where not even
                 a connection came about.
-            SinkBroken: the request cannot be sent at all, or there is no trusted connection.
+            SinkBroken: the request cannot be sent at all, or there is no trusted connection, or
+                its host leads to where requests may not go.
         """
         request.extensions = self._extensions
         until = time.monotonic() + self._deadline
@@ -77,12 +83,16 @@ class Exchange:
                 response.close()
         except (httpx.LocalProtocolError, httpx.UnsupportedProtocol):
             raise unsendable(named(request)) from None  # its text may quote a secret header
+        except AddressRefused as error:
+            raise _refused(named(request), error) from error
         except httpx.TransportError as error:
             raise self._failed(named(request), error) from error
         except BodyFault as error:
             raise SinkUnavailable(
                 f"The answer to {named(request)} cannot be read: {error}.", hint=_LATER
             ) from error
+        if httpx.codes.is_error(response.status_code):
+            body = without_secrets(body, secrets)
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Answer(response.status_code, headers, body, named(request), secrets)
 
@@ -97,7 +107,7 @@ class Exchange:
         origin = f"{url.scheme}://{url.netloc.decode('ascii')}"
         if self._transport is None or origin != self._origin:
             self.close()
-            self._transport, self._origin = DeadlineTransport(origin), origin
+            self._transport, self._origin = DeadlineTransport(origin, self._reach), origin
         return self._transport
 
     def _failed(self, call: str, error: httpx.TransportError) -> SinkError:
@@ -166,6 +176,12 @@ def unsendable(call: str) -> SinkBroken:
         hint="Check the configured address, credentials and headers for line breaks and letters "
         "outside ASCII; then resume.",
     )
+
+
+def _refused(call: str, error: AddressRefused) -> SinkBroken:
+    allow = "If that is meant, set allow_private: true for this sink; else correct the address. "
+    hint = allow if error.curable else "Correct the address. "
+    return SinkBroken(f"{call} was not sent: {error}.", hint=f"{hint}Then resume.")
 
 
 def _check(until: float) -> None:

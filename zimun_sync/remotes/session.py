@@ -10,12 +10,21 @@ from zimun_sync.model import APPOINTMENTS
 from zimun_sync.remotes.bookings import Booking, bookings_of
 from zimun_sync.remotes.budget import Budget
 from zimun_sync.remotes.contract import Refused, Remote, RemoteContext
+from zimun_sync.remotes.forgetting import Forgetter
 from zimun_sync.remotes.owners import Owners
 from zimun_sync.remotes.plan import Plan
 from zimun_sync.remotes.rehearsal import Noted, Rehearsal, rehearsal
 from zimun_sync.remotes.rounds import Rounds
 from zimun_sync.remotes.tasks import Result, Skipped, Standing
-from zimun_sync.sinks import Batch, Difference, Rejection, SinkContext, WriteResult
+from zimun_sync.sinks import (
+    Batch,
+    Difference,
+    Erasure,
+    Forgotten,
+    Rejection,
+    SinkContext,
+    WriteResult,
+)
 
 
 class Session:
@@ -55,7 +64,7 @@ class Session:
                 hint="Give the credentials of the former account, or configure a new sink (under "
                 "another name) for this one.",
             )
-        self._account = account.id
+        self._account, self._label = account.id, account.label
 
     def write(self, batch: Batch) -> WriteResult:
         """Bring the batch's appointments about; see `Sink.write`."""
@@ -87,6 +96,16 @@ class Session:
         bookings = bookings_of(batch, self._plan.settings, self._context.lookup)
         results = self._rounds(stand_in, activation, thorough=taken).write(bookings)
         return _differences(batch.source, bookings, results, stand_in.noted)
+
+    def forget(self, forgotten: Forgotten) -> Erasure:
+        """Erase what is held about people; see `Forgets.forget`."""
+        memory, lookup = self._context.memory, self._context.lookup
+        try:
+            return Forgetter(self._remote, memory, self._plan, lookup, self._label).forget(
+                forgotten
+            )
+        finally:
+            self.budget.flush()
 
     def _rounds(
         self, remote: Remote, activation: Activation | None, *, thorough: bool = False

@@ -14,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from zimun_sync.network.reach import Reach
 from zimun_sync.remotes.expressions import compile_template
 from zimun_sync.remotes.names import check_name
 
@@ -175,6 +176,22 @@ class RemoteSettings(Section):
     request_deadline: PositiveFloat = Field(
         default=30.0, le=60, description="Seconds within which a request must be over."
     )
+
+    allow_private: bool = Field(
+        default=False,
+        description="Permit a host on this machine or in a private network, such as a system of "
+        "your own in the same building; else only public addresses are called.",
+    )
+
+    @property
+    def reach(self) -> Reach:
+        """How far its requests may go."""
+        return Reach.of(allow_private=self.allow_private)
+
+    @property
+    def known_by(self) -> tuple[str, ...]:
+        """Columns by which people are looked up; none where the system has no contacts."""
+        return ("contact_email", "contact_phone")
 
     def action(self, status: str) -> Action:
         """What an appointment's status leads to."""

@@ -12,6 +12,8 @@ from zimun_sync.remotes.settings import RemoteSettings
 from zimun_sync.sinks import (
     Batch,
     Difference,
+    Erasure,
+    Forgotten,
     SinkContext,
     StartFrom,
     WriteResult,
@@ -88,6 +90,15 @@ class RemoteSink:
         if batch.stream.name != APPOINTMENTS.name:
             return ()
         return self._opened().preview(batch, taken=taken)
+
+    def forget(self, forgotten: Forgotten, /) -> Erasure:
+        """Empty what is left in their appointments, and erase contacts that this sink made.
+
+        Raises:
+            SinkUnavailable: not now; what was done is remembered.
+            SinkBroken: a person has to act.
+        """
+        return self._opened().forget(forgotten)
 
     def check(self, context: SinkContext, /) -> None:
         """Sign in and read whose system it is; writes nothing.

@@ -18,6 +18,8 @@ ABOUT, DONE = "about", "done"
 ARCHIVING: Final = "@archiving"
 #: In `Known.sent`: a person was told that its create may have arrived, and can see to it.
 MAYBE: Final = "@maybe"
+#: In `Known.sent` of a contact that this sink created.
+MADE: Final = "@made"
 #: In `Known.sent`: ids of contacts that it was about to be tied to.
 TYING: Final = "@tying"
 

@@ -23,6 +23,8 @@ COUNTERS: Final[tuple[tuple[str, tuple[str, ...], str], ...]] = (
     ("runs", (*_STREAM, "status"), "Runs that ended, by their status."),
     ("deletions_held", _STREAM, "Listings that missed so much that a person has to approve."),
     ("listing_restarts", _STREAM, "Listings that began again at their first page."),
+    ("listing_repeats", _STREAM, "Further passes over listings that may have moved."),
+    ("records_found_late", _STREAM, "Records that only a further pass over the listing found."),
     ("fields_appeared", _STREAM, "Fields that came up and that no column is made of."),
     ("disputes", _STREAM, "Records asked for by id because a listing contradicted the state."),
     ("request_retries", _SOURCE, "Requests to the API that were tried again."),
@@ -87,6 +89,8 @@ class Counters:
         match event:
             case ev.RunStarted() | ev.PageStored() | ev.ListingRestarted() | ev.RunFinished():
                 self._count_run(event)
+            case ev.ListingRepeated() | ev.ListingUnsettled():
+                self._count_pass(event)
             case ev.BatchDelivered() | ev.SinkWaiting() | ev.SinkParked() | ev.ConnectorFailed():
                 self._count_sink(event)
             case ev.EventsReceived() | ev.WebhookRefused() | ev.EventsApplied():
@@ -123,7 +127,18 @@ class Counters:
                 self._count_progress(event)
                 self._add(1, "runs", *at, event.status)
 
-    def _last(self, event: ev.PageStored | ev.ListingRestarted | ev.RunFinished) -> _Heard:
+    def _count_pass(self, event: ev.ListingRepeated | ev.ListingUnsettled) -> None:
+        """A further pass counts its records from 0; what it changes adds to what was changed."""
+        at = (event.source, event.stream)
+        self._add(event.found_late, "records_found_late", *at)
+        if isinstance(event, ev.ListingRepeated):
+            self._add(1, "listing_repeats", *at)
+            with self._lock:
+                self._heard[at] = self._last(event)._replace(records=0, quarantined=0)
+
+    def _last(
+        self, event: ev.PageStored | ev.ListingRestarted | ev.ListingRepeated | ev.RunFinished
+    ) -> _Heard:
         last = self._heard.get((event.source, event.stream))
         return last if last and last.run_id == event.run_id else _Heard(event.run_id)
 

@@ -11,6 +11,7 @@ from zimun_sync.store import (
     GivenUp,
     Holder,
     Notice,
+    Owed,
     Parked,
     ParkKind,
     QuarantineCount,
@@ -114,6 +115,7 @@ class Snapshot:
         daemon: the process that serves this state; None where none does.
         schedule: when it pulls next.
         room: what the state takes and what is left on its disk.
+        owed: what is still owed to people who asked to be forgotten.
     """
 
     taken_at: int
@@ -124,6 +126,7 @@ class Snapshot:
     daemon: Holder | None
     schedule: Schedule
     room: Room
+    owed: Owed
 
     @property
     def in_quarantine(self) -> int:
@@ -149,6 +152,11 @@ class Snapshot:
             "daemon": self._daemon(),
             "schedule": self._schedule(),
             "state": asdict(self.room),
+            "forgetting": {
+                "waiting": self.owed.waiting,
+                "since": iso(self.owed.since),
+                "by_hand": self.owed.by_hand,
+            },
         }
 
     def _source(self, source: SourceStatus) -> dict[str, Any]:
@@ -240,6 +248,8 @@ def run_json(run: Run) -> dict[str, Any]:
         "tombstoned": run.tombstoned,
         "resumes": run.resumes,
         "restarts": run.restarts,
+        "passes": run.passes,
+        "found_late": run.found_late,
         "error": run.error,
         "hint": run.hint,
     }

@@ -97,6 +97,7 @@ def take(
         daemon=store.leases.holder(DAEMON_LEASE),
         schedule=next_runs(config.schedule, from_micros(now)),
         room=store.overview.room(),
+        owed=store.forgettings.owed(),
     )
 
 

@@ -11,6 +11,8 @@ from zimun_sync.store import SOURCE_SIDE, Notice, QuarantineCount, Run, RunStatu
 
 #: Webhook events that wait longer than this are a backlog.
 BACKLOG_SECONDS: Final = 300.0
+#: How long sinks may take to forget someone before a person is told.
+FORGETTING_SECONDS: Final = 3_600.0
 _MEGABYTE: Final = 1_000_000
 _LIST = "See `zimun-sync quarantine list`; then `quarantine retry` or `quarantine drop`."
 
@@ -92,6 +94,9 @@ def _of_listings(
         yield _failure(subject, failed)
     elif stale:
         yield _staleness(snapshot, subject, stale)
+    for stream in source.streams.values():
+        if stream.last_run is not None and _is_unsettled(stream.last_run):
+            yield _unsettled(stream.last_run)
 
 
 def _failed(stream: StreamStatus) -> bool:
@@ -119,6 +124,17 @@ def _failure(subject: str, failed: Sequence[tuple[str, StreamStatus]]) -> Troubl
     said = (run and run.error) or "no reason is known"
     hint = (run and run.hint) or "`zimun-sync runs` shows the history."
     return Trouble(subject, f"Listing {name}{others} failed: {said}", hint)
+
+
+def _is_unsettled(run: Run) -> bool:
+    return run.status == RunStatus.SUCCEEDED and run.found_late > 0
+
+
+def _unsettled(run: Run) -> Trouble:
+    found = counted(run.found_late, "record")
+    said = f"It moves while it is read: pass {run.passes} still found {found} anew."
+    hint = "What is still missed comes with the next listing: pull it when less happens there."
+    return Trouble(f"listing {run.source}/{run.stream}", said, hint, Severity.NOTICE)
 
 
 def _staleness(
@@ -185,9 +201,22 @@ def _of_surroundings(snapshot: Snapshot, alerts: AlertSettings) -> Iterator[Trou
     if free is not None and free < alerts.disk_free_mb * _MEGABYTE:
         said = f"{free / _MEGABYTE:,.0f} MB are free where the state lies."
         yield Trouble("disk", said, "Free some space; a full disk stops everything.")
+    yield from _of_forgetting(snapshot)
     for hook in snapshot.hooks_given_up:
         hint = f"Check `hooks.{hook.hook}` in the configuration and the address it calls."
         yield Trouble(f"hook {hook.hook}", f"Its last call was given up: {hook.error}", hint)
+
+
+def _of_forgetting(snapshot: Snapshot) -> Iterator[Trouble]:
+    """A person's request is kept, or somebody hears of it."""
+    owed = snapshot.owed
+    hint = "`zimun-sync forget --receipts` tells what is left, and where."
+    if (snapshot.age(owed.since) or 0.0) > FORGETTING_SECONDS:
+        said = f"{counted(owed.waiting, 'request')} to forget someone not carried out everywhere."
+        yield Trouble("forgetting", said, hint)
+    elif owed.by_hand:
+        said = f"{counted(owed.by_hand, 'request')} to forget someone left something for you to do."
+        yield Trouble("forgetting", said, hint)
 
 
 def _quarantined(count: QuarantineCount) -> Trouble:

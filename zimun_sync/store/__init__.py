@@ -4,17 +4,28 @@ from zimun_sync.store.days import Days
 from zimun_sync.store.deliveries import Delivered, Parked, ParkKind, Place
 from zimun_sync.store.feed import Lag
 from zimun_sync.store.fields import KnownField
+from zimun_sync.store.forgettings import Forgetting, Owed, Receipt
 from zimun_sync.store.hook_calls import HookCall, Needs, NewCall
-from zimun_sync.store.inbox import WEBHOOK, Received, RulesChanged, Thin, Understood, WaitingEvent
+from zimun_sync.store.inbox import (
+    WEBHOOK,
+    Fetched,
+    Received,
+    RulesChanged,
+    Thin,
+    Understood,
+    WaitingEvent,
+)
 from zimun_sync.store.known_pages import KnownPage, PageChanged, Prints, digest_of, marks_of
 from zimun_sync.store.leases import LEASE_SECONDS, Holder, Lease
 from zimun_sync.store.memory import SinkMemory
+from zimun_sync.store.merge import Standing
 from zimun_sync.store.merging import Origin
 from zimun_sync.store.missing import Brake, Missed, MissingState
 from zimun_sync.store.notices import Notice
 from zimun_sync.store.overview import Backlog, GivenUp, QuarantineCount, Room
 from zimun_sync.store.pages import PageOutcome, PageRecords
 from zimun_sync.store.quarantine import SOURCE_SIDE, Entry
+from zimun_sync.store.redeliveries import REDELIVERED
 from zimun_sync.store.retention import Cleaned, Keep
 from zimun_sync.store.runs import Run, RunStatus
 from zimun_sync.store.store import Store
@@ -23,6 +34,7 @@ from zimun_sync.store.versions import Version
 
 __all__ = [
     "LEASE_SECONDS",
+    "REDELIVERED",
     "SOURCE_SIDE",
     "WEBHOOK",
     "Backlog",
@@ -31,6 +43,8 @@ __all__ = [
     "Days",
     "Delivered",
     "Entry",
+    "Fetched",
+    "Forgetting",
     "GivenUp",
     "Holder",
     "HookCall",
@@ -45,6 +59,7 @@ __all__ = [
     "NewCall",
     "Notice",
     "Origin",
+    "Owed",
     "PageChanged",
     "PageOutcome",
     "PageRecords",
@@ -53,6 +68,7 @@ __all__ = [
     "Place",
     "Prints",
     "QuarantineCount",
+    "Receipt",
     "Received",
     "Remembered",
     "Room",
@@ -60,6 +76,7 @@ __all__ = [
     "Run",
     "RunStatus",
     "SinkMemory",
+    "Standing",
     "Store",
     "Thin",
     "Turns",

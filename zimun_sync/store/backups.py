@@ -106,6 +106,16 @@ def _keep_latest(path: Path) -> None:
         old.unlink()
 
 
+def made_by_migrations(path: Path) -> list[tuple[str, Path]]:
+    """The schema and the file of each copy that a migration made, the newest first."""
+    before, after = f"{path.name}.schema-", ".backup"
+    return [
+        (file.name.removeprefix(before).removesuffix(after), file)
+        for file in copies_beside(path)
+        if file.name.startswith(before)
+    ]
+
+
 def copies_beside(path: Path) -> list[Path]:
     """What migrations and restores have left beside a state, the newest first."""
     name = glob.escape(path.name)

@@ -16,7 +16,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 
-from zimun_sync.errors import ConfigError, StoreError
+from zimun_sync.errors import ConfigError, StateUnreadable, StoreError
 from zimun_sync.store.statements import COMPILED, DRIVER
 from zimun_sync.store.trouble import explain
 
@@ -77,6 +77,7 @@ class Database:
             self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ")
         # SQLite has one writer: queueing in the process beats polling a locked file.
         self._one_writer = Lock()
+        self._file: tuple[int, int] | None = None
         self._statements: dict[tuple[sa.Insert, int], str] = {}
 
     @property
@@ -99,6 +100,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one state throughout."""
+        self._refuse_another_file()
         with self._told_plainly(), self._reader.connect() as connection, connection.begin():
             yield connection
 
@@ -110,11 +112,32 @@ class Database:
             durable: whether the commit survives a power loss (and, with it, every earlier
                 commit). Without it a power loss may take back whole transactions, in order.
         """
+        self._refuse_another_file()
         options = {_WRITE: True, _DURABLE: durable}
         with self._told_plainly(), self._one_writer, self.engine.connect() as plain:
             connection = plain.execution_options(**options)
             with connection.begin():
                 yield connection
+
+    def _refuse_another_file(self) -> None:
+        """Refuse to go on with a file that nobody will find again.
+
+        SQLite would read and write a deleted file as if nothing had happened.
+
+        Raises:
+            StateUnreadable: the file was removed or replaced since it was first used.
+        """
+        if self.path is None:
+            return
+        found = _identity(self.path)
+        if self._file is None:
+            self._file = found  # None before it is made
+        elif found != self._file:
+            raise StateUnreadable(
+                f"The state {self.path} was removed or replaced while this process works on it.",
+                hint="Nothing more is written. Stop this process, put the state back or restore "
+                "a backup of it, then start again.",
+            )
 
     def upsert(self, table: sa.Table) -> Any:
         """An INSERT of the database's own dialect, which knows ON CONFLICT."""
@@ -183,6 +206,38 @@ class Database:
                 hint="Put the state on a local disk, or use PostgreSQL.",
             )
 
+    def rewrite(self, tables: Sequence[sa.Table]) -> None:
+        """Leave nothing of rows that were deleted or changed in the database's files.
+
+        Other writers wait meanwhile. In SQLite everything is rewritten.
+
+        Args:
+            tables: that such rows were in.
+
+        Raises:
+            StoreError: it is in use, or there is no room for another copy.
+        """
+        if self.is_sqlite:
+            self._rewrite_sqlite()
+            return
+        autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        with self._told_plainly(), autocommit.connect() as connection:
+            for table in tables:
+                connection.exec_driver_sql(f"VACUUM (FULL) {table.name}")
+
+    def _rewrite_sqlite(self) -> None:
+        with self._told_plainly(), self._one_writer, self.engine.connect() as plain:
+            connection = plain.execution_options(**{_NO_TRANSACTION: True})
+            connection.exec_driver_sql("VACUUM")
+            log = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            busy, *_ = log.one()
+        if busy:
+            raise StoreError(
+                f"The log of the state {self.path} is still being read: what was erased may "
+                "stand there.",
+                hint="Do it again when no other program reads the state.",
+            )
+
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
@@ -195,6 +250,15 @@ class Database:
         except DBAPIError as error:
             where = self.path or self.url.render_as_string(hide_password=True)
             raise explain(error, str(where), self._busy_seconds) from error
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What a file keeps as long as it lives; None if there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _postgres_engine(url: URL) -> Engine:

@@ -202,6 +202,12 @@ class Deliveries:
             row.name: Parked(ParkKind(row.kind), row.reason, row.hint, row.since) for row in rows
         }
 
+    def everybody(self) -> list[str]:
+        """Names of the sinks that were ever delivered to, configured or not."""
+        query = sa.select(offsets.c.sink).distinct().order_by(offsets.c.sink)
+        with self._database.read() as connection:
+            return list(connection.execute(query).scalars())
+
     def known(self, sink: str) -> bool:
         """Whether anything was ever delivered to a sink of that name."""
         query = sa.select(offsets.c.sink).where(offsets.c.sink == sink).limit(1)

@@ -108,6 +108,10 @@ class Feed:
             return self._versions.present(source, keys)
         return [_change(stream, row) for row in self._rows(source, stream, keys)]
 
+    def versions_of(self, source: str, keys: Collection[str]) -> list[str]:
+        """Ids of the versions that these appointments have, and of those that they had no more."""
+        return self._versions.ids_of(source, keys)
+
     def last_known(self, source: str, stream: str, keys: Collection[str]) -> list[StoredChange]:
         """As `present`, but with the last content of records that are deleted."""
         if stream == _VERSIONS:

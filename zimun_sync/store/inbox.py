@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -63,6 +63,21 @@ class Thin:
 
     key: str
     events: tuple[int, ...]
+
+
+class Fetched(NamedTuple):
+    """The API's answer for one record.
+
+    Args:
+        record: normalized; or why it cannot be fetched or read; None when it is gone, which
+            only a listing can confirm.
+        asked_at: when it was asked for, by the server's clock, microseconds UTC.
+        rules: fingerprint of the rules that stood when it was normalized.
+    """
+
+    record: Normalized | Refused | None
+    asked_at: int
+    rules: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,28 +210,32 @@ class Inbox:
             _mark_thin(connection, understood.thin)
         return changed
 
-    def fetched(
-        self, lease: Lease, origin: Origin, thin: Thin, record: Normalized | None, asked_at: int
-    ) -> int:
+    def fetched(self, lease: Lease, origin: Origin, thin: Thin, answer: Fetched) -> int:
         """Merge the API's answer for one record and settle the events that named it.
 
         Args:
             lease: the source's lease.
             origin: source and stream.
             thin: the record and its events.
-            record: the answer; None when it is gone, which only a listing can confirm.
-            asked_at: when it was asked for, by the server's clock, microseconds UTC.
+            answer: the API's.
 
         Returns:
             How many records changed.
 
         Raises:
             LeaseLost: another process took over; nothing was written.
+            RulesChanged: the source's records were normalized anew meanwhile; nothing was
+                written.
         """
+        record, asked_at, rules = answer
         now, changed = micros(self._clock), 0
         with self._database.write(durable=False) as connection:
             check(connection, lease)
-            if record is not None:
+            lock_source(connection, origin.source)
+            _refuse_other_rules(connection, origin.source, rules)
+            if isinstance(record, Refused):
+                self._quarantine(connection, origin, (), [record], now)
+            elif record is not None:
                 arrival = arrival_of(record, asked_at)
                 taken = self._merger.take(connection, origin, {record.key: arrival}, asked_at, now)
                 if taken.disputed:  # this is the answer by id that settles it
@@ -225,14 +244,6 @@ class Inbox:
                 self._quarantine(connection, origin, {record.key}, [], now)
             _done(connection, thin.events, now)
         return changed
-
-    def refuse(self, lease: Lease, origin: Origin, thin: Thin, refused: Refused) -> None:
-        """Put a record that cannot be fetched or read into quarantine and settle its events."""
-        now = micros(self._clock)
-        with self._database.write(durable=False) as connection:
-            check(connection, lease)
-            self._quarantine(connection, origin, (), [refused], now)
-            _done(connection, thin.events, now)
 
     def put_back(self, lease: Lease, entry: Entry) -> None:
         """Let a quarantined event be looked at again, or a record be fetched, and close its entry.

@@ -10,12 +10,15 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from zimun_sync.ids import DOUBTED, Activation, IdState, Known
+from zimun_sync.normalize import Suppressions
 from zimun_sync.store import notices
 from zimun_sync.store.activations import consent
 from zimun_sync.store.clock import Clock, micros
 from zimun_sync.store.creates import Counter, counted_as, give_back, spend
 from zimun_sync.store.database import Database
+from zimun_sync.store.forgettings import Forgettings
 from zimun_sync.store.leases import Lease, check
+from zimun_sync.store.memory_forgetting import Remembered
 from zimun_sync.store.schema import remote_accounts, remote_calls, remote_ids, remote_persons
 
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -108,6 +111,29 @@ class SinkMemory:
         with self._writing(durable=True) as connection:
             self._put(connection, remote_ids, objects)
             self._put(connection, remote_persons, persons)
+
+    def forgotten(self, appointments: Collection[str], /) -> dict[str, bool]:
+        """Contacts of people who asked to be forgotten: by key, whether others need them too."""
+        who = self._suppressions()
+        with self._database.read() as connection:
+            remembered = Remembered(connection, self._database, self._sink, who)
+            return remembered.contacts(appointments)
+
+    def forget(self, appointments: Collection[str], contacts: Collection[str], /) -> None:
+        """Remember nothing of these contacts, nor whom these appointments were booked by.
+
+        Raises:
+            LeaseLost: another process took over this sink; nothing was forgotten.
+            StoreError: the state's files could not be rewritten; it may be asked again.
+        """
+        who = self._suppressions()
+        with self._writing(durable=True) as connection:
+            remembered = Remembered(connection, self._database, self._sink, who)
+            remembered.forget(appointments, contacts)
+        self._database.rewrite((remote_ids, remote_persons))
+
+    def _suppressions(self) -> Suppressions:
+        return Forgettings(self._database, self._clock).suppressions()
 
     def spend(self, run_id: str, creates: int, limit: int, /) -> bool:
         """Count creates that a run is about to make, if they are within its limit.

@@ -66,6 +66,7 @@ class Sorted:
         late: they only belong into history, at the time they tell.
         disputed: keys whose standing version has to be confirmed by id.
         seqs: by key, the sequence of every record that arrived, whatever became of it.
+        former: sequences that those which changed had before.
     """
 
     changed: list[Arrival] = field(default_factory=list)
@@ -74,6 +75,7 @@ class Sorted:
     late: list[Arrival] = field(default_factory=list)
     disputed: list[str] = field(default_factory=list)
     seqs: dict[str, int] = field(default_factory=dict)
+    former: list[int] = field(default_factory=list)
 
 
 class Merger:
@@ -269,6 +271,7 @@ def _sort_known(sorted_: Sorted, arrival: Arrival, present: Standing, asked_at: 
         case Verdict.CHANGE:
             sorted_.changed.append(_inheriting(arrival, present))
             sorted_.superseded.append(record.key)
+            sorted_.former.append(present.seq)
             return
         case Verdict.REFRESH:
             refreshed = _inheriting(arrival, present)._replace(since=present.since)

@@ -33,6 +33,7 @@ class MissingState(StrEnum):
     HELD = "held"  #: too many went missing at once: a person's approval
     DUE = "due"  #: being asked for by id, or buried where a stream has no by-id
     ONCE = "once"  #: a second complete listing, where a stream has no by-id
+    UNLISTED = "unlisted"  #: the next complete listing: it answered by id all the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,8 @@ class Missing:
                 deleted += _count(connection, records, among, records.c.deleted.is_(True))
             here = missing.c.listing == listing
             connection.execute(sa.delete(missing).where(here, missing.c.run_id != run.run_id))
+            if run.passes > 1:
+                self._forget_seen(connection, run, here, unseen)
             held, newly = total - deleted, _count(connection, missing, here, _undecided())
             if days is not None:
                 held = days.count(connection, records, *_present(listing))
@@ -159,13 +162,38 @@ class Missing:
         ).where(among, records.c.deleted.is_(False), records.c.observed_at < run.started_at)
         insert = self._database.upsert(missing).from_select(missing.columns.keys(), found)
         twice = sa.and_(missing.c.state == MissingState.ONCE, missing.c.run_id != run.run_id)
+        anew = sa.and_(missing.c.state == MissingState.UNLISTED, missing.c.run_id != run.run_id)
         again: dict[str, Any] = {
-            "state": sa.case((twice, MissingState.DUE), else_=missing.c.state),
+            "state": sa.case((sa.or_(twice, anew), MissingState.DUE), else_=missing.c.state),
             "run_id": run.run_id,
         }
         connection.execute(
             insert.on_conflict_do_update(index_elements=["listing", "key"], set_=again)
         )
+
+    def _forget_seen(
+        self,
+        connection: Connection,
+        run: Run,
+        here: sa.ColumnElement[bool],
+        unseen: "array[int]",
+    ) -> None:
+        """Forget what an earlier pass of the same run missed, and a later one brought."""
+        at_record = (records.c.listing == missing.c.listing) & (records.c.key == missing.c.key)
+        query = sa.select(missing.c.key, records.c.seq).where(here, at_record)
+        missed = {*unseen}
+        self._forget(
+            connection,
+            run,
+            [row.key for row in connection.execute(query) if row.seq not in missed],
+        )
+
+    def drifted(self, run: Run) -> bool:
+        """Whether a record answered by id that this listing missed, and none before it."""
+        with self._database.read() as connection:
+            there = self._at(connection, run.source, run.stream, MissingState.UNLISTED)
+            new = (missing.c.run_id == run.run_id) & (missing.c.missed_at >= run.started_at)
+            return _count(connection, missing, there, new) > 0
 
     def due(self, source: str, stream: str, limit: int, days: Days | None = None) -> list[str]:
         """Keys that are due, of these days where that is given; those missed first in front."""
@@ -191,10 +219,12 @@ class Missing:
             return days.count(connection, records, *_present(listing))
 
     def keys(self, source: str, stream: str) -> set[str]:
-        """Keys of all records that the last complete listing missed."""
+        """Keys of records that the last complete listing missed, and that may be gone."""
         with self._database.read() as connection:
             listing = self._listings.number(connection, source, stream)
-            query = sa.select(missing.c.key).where(missing.c.listing == listing)
+            query = sa.select(missing.c.key).where(
+                missing.c.listing == listing, missing.c.state != MissingState.UNLISTED
+            )
             return set(connection.execute(query).scalars())
 
     def listed(self, run: Run, limit: int) -> list[str]:
@@ -223,10 +253,10 @@ class Missing:
             return _set(connection, held, MissingState.DUE)
 
     def found(self, lease: Lease, run: Run, keys: Collection[str]) -> None:
-        """Forget that these are missing: they answered by id."""
+        """Note that these are there: they answered by id."""
         with self._database.write(durable=False) as connection:
             check(connection, lease)
-            self._forget(connection, run, keys)
+            _set(connection, self._among(connection, run, keys), MissingState.UNLISTED)
 
     def bury(self, lease: Lease, run: Run, gone: Mapping[str, int]) -> Run:
         """Put tombstones where records are known to be gone.
@@ -270,12 +300,14 @@ class Missing:
         return {found.key: found.row for found in connection.execute(query)}
 
     def _forget(self, connection: Connection, run: Run, keys: Iterable[str]) -> None:
-        connection.execute(
-            sa.delete(missing).where(
-                missing.c.listing == self._listings.number(connection, run.source, run.stream),
-                self._database.among(missing.c.key, self._database.list_of(sorted(keys))),
-            )
-        )
+        connection.execute(sa.delete(missing).where(self._among(connection, run, keys)))
+
+    def _among(
+        self, connection: Connection, run: Run, keys: Iterable[str]
+    ) -> sa.ColumnElement[bool]:
+        listing = self._listings.number(connection, run.source, run.stream)
+        among = self._database.among(missing.c.key, self._database.list_of(sorted(keys)))
+        return sa.and_(missing.c.listing == listing, among)
 
     def _at(
         self, connection: Connection, source: str, stream: str, state: MissingState

@@ -6,15 +6,22 @@ from pathlib import Path
 from threading import Lock
 
 import sqlalchemy as sa
-from sqlalchemy.engine import URL, Connection
+from sqlalchemy.engine import URL
 
 from zimun_sync.errors import StateUnreadable, StoreError
-from zimun_sync.store.backups import back_up_before_migration
+from zimun_sync.store.backups import back_up_before_migration, made_by_migrations
 from zimun_sync.store.clock import Clock, micros
 from zimun_sync.store.database import BUSY_SECONDS, Database, private_folder
 from zimun_sync.store.drafts import draft_of, make_private, remove, sweep
 from zimun_sync.store.filesystems import refuse_network_disk
-from zimun_sync.store.revisions import HEAD, migrations, no_state, refuse_newer, revision
+from zimun_sync.store.revisions import (
+    HEAD,
+    create,
+    no_state,
+    refuse_newer,
+    revision,
+    upgrade,
+)
 from zimun_sync.store.schema import identity
 
 __all__ = ["HEAD", "open_database", "store_id"]
@@ -109,19 +116,12 @@ def _migrate(database: Database, clock: Clock, *, may_create: bool) -> None:
         if found is None and not may_create:
             raise no_state(connection)
         if found is not None:
-            refuse_newer(found)
+            refuse_newer(found, made_by_migrations(database.path) if database.path else ())
             if database.path is not None:
                 back_up_before_migration(database.path, found)
-        _upgrade(connection)
-        if found is None:
+            upgrade(connection)
+        else:
+            create(connection)
             connection.execute(
                 sa.insert(identity).values(store_id=secrets.token_hex(16), created_at=micros(clock))
             )
-
-
-def _upgrade(connection: Connection) -> None:
-    from alembic import command
-
-    config = migrations()
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")

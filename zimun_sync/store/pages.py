@@ -17,7 +17,7 @@ from zimun_sync.store.listings import Listings
 from zimun_sync.store.merging import Arrival, Merger, Origin, Sorted, arrival_of, newest_by_key
 from zimun_sync.store.quarantine import SOURCE_SIDE
 from zimun_sync.store.runs import Run, count_changes, turn_page
-from zimun_sync.store.seen import keep_seen
+from zimun_sync.store.seen import before_page, keep_seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +142,9 @@ class Pages:
             listing = self._listings.number(connection, run.source, run.stream)
             known = KnownPage(page.prints, _seqs_by_item(page, page.prints, sorted_))
             if any(known.seqs):
-                self.known.keep(connection, listing, run.pages, known)
+                self.known.keep(connection, listing, run.pass_pages, known)
             if page.next_page_token is None:
-                self.known.forget_beyond(connection, listing, run.pages + 1)
+                self.known.forget_beyond(connection, listing, run.pass_pages + 1)
 
     def _keep_doubled(
         self,
@@ -169,6 +169,8 @@ class Pages:
             standing = self._merger.standing(connection, origin_of(run), keys)
             seqs += [each.seq for each in standing.values()]
         keep_seen(connection, run.run_id, run.pages, seqs)
+        if sorted_.former:
+            keep_seen(connection, run.run_id, before_page(run.pages), sorted_.former)
 
     def take_in(self, lease: Lease, run: Run, record: Normalized, asked_at: int) -> Run:
         """Merge one record outside its listing, such as one that comes out of quarantine.

@@ -92,7 +92,7 @@ def put(
             "code": item.code,
             "message": item.message,
             "raw": item.raw,
-            "content": _digest(item.raw),
+            "content": digest_of_raw(item.raw),
             "run_id": run_id,
             "attempts": 1,
             "first_at": now,
@@ -119,7 +119,7 @@ def without_dropped(
         )
     )
     dropped = {(key, content) for key, content in rows}
-    return [item for item in refused if (item.key, _digest(item.raw)) not in dropped]
+    return [item for item in refused if (item.key, digest_of_raw(item.raw)) not in dropped]
 
 
 def close_unlisted(connection: Connection, source: str, stream: str, run_id: str) -> None:
@@ -135,7 +135,8 @@ def close_unlisted(connection: Connection, source: str, stream: str, run_id: str
     )
 
 
-def _digest(raw: bytes | None) -> str | None:
+def digest_of_raw(raw: bytes | None) -> str | None:
+    """SHA-256 of a record's bytes, by which one that was dropped is known again."""
     return None if raw is None else sha256(raw).hexdigest()
 
 

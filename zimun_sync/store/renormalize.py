@@ -10,6 +10,7 @@ from zimun_sync.errors import RecordInvalid
 from zimun_sync.normalize import Normalized, Normalizer, Refused, hash_of
 from zimun_sync.store.clock import Clock, micros
 from zimun_sync.store.database import Database
+from zimun_sync.store.forgettings import remember
 from zimun_sync.store.history import History
 from zimun_sync.store.leases import Lease, check
 from zimun_sync.store.listings import Listings
@@ -28,6 +29,7 @@ class _Stored(NamedTuple):
 
     key: str
     deleted: bool
+    hash: bytes
     row: bytes
     raw: bytes
 
@@ -55,8 +57,10 @@ class Renormalizer:
             )
             .values(
                 seq=sa.bindparam("new_seq"),
+                hash=sa.bindparam("new_hash"),
                 row=sa.bindparam("new_row"),
-                row_hash=sa.bindparam("new_hash"),
+                row_hash=sa.bindparam("new_row_hash"),
+                raw=sa.bindparam("new_raw"),
                 observed_at=sa.bindparam("new_time"),
             )
         )
@@ -146,11 +150,10 @@ class Renormalizer:
         again = _again(normalizer, batch)
         refused = [each for each in again if isinstance(each, Refused)]
         kept = {each.key for each in refused}
-        different = [
-            (stored.key, new)
-            for stored, each in zip(batch, again, strict=True)
-            if (new := _row_of(normalizer, stored, each)) != stored.row
+        renewed = [
+            _renewed(normalizer, stored, each) for stored, each in zip(batch, again, strict=True)
         ]
+        different = [new for new, stored in zip(renewed, batch, strict=True) if new != stored]
         self._move_quarantine(
             connection,
             (source, normalizer.stream.name, SOURCE_SIDE),
@@ -163,17 +166,25 @@ class Renormalizer:
         updates = [
             {
                 "at_listing": listing,
-                "at_key": key,
+                "at_key": new.key,
                 "new_seq": seq,
-                "new_row": new,
-                "new_hash": hash_of(new),
+                "new_hash": new.hash,
+                "new_row": new.row,
+                "new_row_hash": hash_of(new.row),
+                "new_raw": new.raw,
                 "new_time": now,
             }
-            for seq, (key, new) in enumerate(different, start=first)
+            for seq, new in enumerate(different, start=first)
         ]
         if updates:
             connection.execute(self._update, updates)
-            self._history.follow(connection, listing, [key for key, _ in different])
+            self._history.follow(connection, listing, [new.key for new in different])
+            scrubbed = [
+                new.key
+                for new, stored in zip(renewed, batch, strict=True)
+                if _is_scrubbed(normalizer, stored, new)
+            ]
+            remember(self._database, connection, source, normalizer.stream.name, scrubbed)
         return len(different)
 
     def _move_quarantine(
@@ -205,20 +216,37 @@ class Renormalizer:
 def _again(normalizer: Normalizer, batch: Sequence[_Stored]) -> list[Normalized | Refused | None]:
     """The new forms, or why there is none; None for what is deleted and has no raw content."""
     readable = [stored for stored in batch if stored.raw and not stored.deleted]
-    found = iter(normalizer.normalize_each([stored.raw for stored in readable]))
+    raws = normalizer.scrubber.items([stored.raw for stored in readable])
+    found = zip(raws, normalizer.normalize_each(raws), strict=True)
     return [
-        _or_refused(stored, next(found)) if stored.raw and not stored.deleted else None
+        _or_refused(stored, *next(found)) if stored.raw and not stored.deleted else None
         for stored in batch
     ]
 
 
-def _or_refused(stored: _Stored, found: Normalized | RecordInvalid) -> Normalized | Refused:
+def _or_refused(
+    stored: _Stored, raw: bytes, found: Normalized | RecordInvalid
+) -> Normalized | Refused:
     if isinstance(found, RecordInvalid):
-        return Refused(stored.key, found.code, found.message, stored.raw)
+        return Refused(stored.key, found.code, found.message, raw)
     return found
 
 
-def _row_of(normalizer: Normalizer, stored: _Stored, again: Normalized | Refused | None) -> bytes:
+def _renewed(
+    normalizer: Normalizer, stored: _Stored, again: Normalized | Refused | None
+) -> _Stored:
+    """A stored record as it should be."""
     if isinstance(again, Normalized):
-        return again.row
-    return restated_row(normalizer.stream, stored.row, normalizer.promoter)
+        content = stored.hash if again.raw == stored.raw else again.hash
+        return stored._replace(hash=content, row=again.row, raw=again.raw)
+    row = restated_row(normalizer, stored.key, stored.row)
+    if again is None or again.raw is None or again.raw == stored.raw:
+        return stored._replace(row=row)
+    return stored._replace(hash=hash_of(again.raw), row=row, raw=again.raw)
+
+
+def _is_scrubbed(normalizer: Normalizer, stored: _Stored, new: _Stored) -> bool:
+    """Whether something about people who asked to be forgotten was in it."""
+    if not normalizer.scrubber:
+        return False
+    return new.raw != stored.raw or (not stored.raw and new.row != stored.row)

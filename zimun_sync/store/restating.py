@@ -1,16 +1,16 @@
 """Bringing past versions to the rules and promotions of today."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from zimun_sync.errors import RecordInvalid
-from zimun_sync.model import Stream
-from zimun_sync.normalize import Normalized, Normalizer, pack_row, unpack_row
-from zimun_sync.normalize.promotions import Promoter, restated
+from zimun_sync.normalize import Normalized, Normalizer, hash_of, pack_row, unpack_row
+from zimun_sync.normalize.promotions import restated
 from zimun_sync.store.database import Database
+from zimun_sync.store.forgettings import remember
 from zimun_sync.store.merging import draw_seqs
 from zimun_sync.store.schema import history
 
@@ -19,10 +19,22 @@ _AT_ONCE: Final = 500
 _KEY: Final = tuple(history.primary_key.columns)
 
 
-def restated_row(stream: Stream, packed: bytes, promoter: Promoter) -> bytes:
-    """A packed row with the promotions of today; the same bytes where nothing is to be done."""
+class _Past(NamedTuple):
+    """What may become another in a past version."""
+
+    hash: bytes
+    row: bytes
+    raw: bytes | None
+
+
+def restated_row(normalizer: Normalizer, key: str, packed: bytes) -> bytes:
+    """A packed row whose raw content is not at hand, with the promotions of today.
+
+    What is about people who asked to be forgotten leaves it. The same bytes where nothing is to
+    be done.
+    """
     row = unpack_row(packed)
-    again = restated(stream, row, promoter)
+    again = restated(normalizer.stream, normalizer.scrubber.row(key, row), normalizer.promoter)
     return packed if again is row else pack_row(again)
 
 
@@ -36,7 +48,8 @@ class PastRows:
     def __init__(self, database: Database) -> None:
         self._database = database
         these = [column == sa.bindparam(f"at_{column.name}") for column in _KEY]
-        self._update = sa.update(history).where(*these).values(row=sa.bindparam("new_row"))
+        news: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in _Past._fields}
+        self._update = sa.update(history).where(*these).values(news)
         self._stamp = (
             sa.update(history)
             .where(history.c.listing == sa.bindparam("at"), history.c.key == sa.bindparam("of"))
@@ -61,8 +74,12 @@ class PastRows:
             return None
         rows = self._rows(connection, listing, keys)
         again = zip(rows, _again(normalizer, rows), strict=True)
-        changed = [(row, new) for row, new in again if new != row.row]
+        changed = [(row, new) for row, new in again if new != _past(row)]
         self._write(connection, source, listing, changed)
+        if normalizer.scrubber:
+            scrubbed = {row.key for row, new in changed if new.hash != row.hash or not row.raw}
+            stream = normalizer.stream.name
+            remember(self._database, connection, source, stream, sorted(scrubbed))
         return keys[-1]
 
     def _keys(self, connection: Connection, listing: int, after: str) -> Sequence[str]:
@@ -88,13 +105,14 @@ class PastRows:
         connection: Connection,
         source: str,
         listing: int,
-        changed: Sequence[tuple[Any, bytes]],
+        changed: Sequence[tuple[Any, _Past]],
     ) -> None:
         """Write the rows, and have the past of their records delivered anew."""
         if not changed:
             return
         rows = [
-            {f"at_{column.name}": getattr(row, column.name) for column in _KEY} | {"new_row": new}
+            {f"at_{column.name}": getattr(row, column.name) for column in _KEY}
+            | {f"new_{name}": value for name, value in new._asdict().items()}
             for row, new in changed
         ]
         connection.execute(self._update, rows)
@@ -106,16 +124,45 @@ class PastRows:
         connection.execute(self._stamp, stamps)
 
 
-def _again(normalizer: Normalizer, rows: Sequence[Any]) -> list[bytes]:
-    """The rows by the present rules; where no raw content is kept, only their promotions."""
-    found = iter(normalizer.normalize_each([row.raw for row in rows if row.raw]))
-    return [
-        _unless_refused(row, next(found))
+def _again(normalizer: Normalizer, rows: Sequence[Any]) -> list[_Past]:
+    """The versions by the present rules; where no raw content is kept, only their promotions."""
+    raws = normalizer.scrubber.items([row.raw for row in rows if row.raw])
+    found = zip(raws, normalizer.normalize_each(raws), strict=True)
+    again = [
+        _unless_refused(normalizer, row, *next(found))
         if row.raw
-        else restated_row(normalizer.stream, row.row, normalizer.promoter)
+        else _past(row)._replace(row=restated_row(normalizer, row.key, row.row))
         for row in rows
     ]
+    return _apart(rows, again)
 
 
-def _unless_refused(row: Any, found: Normalized | RecordInvalid) -> bytes:
-    return bytes(row.row) if isinstance(found, RecordInvalid) else found.row
+def _past(row: Any) -> _Past:
+    return _Past(row.hash, row.row, row.raw)
+
+
+def _unless_refused(
+    normalizer: Normalizer, row: Any, raw: bytes, found: Normalized | RecordInvalid
+) -> _Past:
+    if isinstance(found, Normalized):
+        return _Past(row.hash if raw == row.raw else found.hash, found.row, raw)
+    if raw == row.raw:
+        return _past(row)
+    return _Past(hash_of(raw), restated_row(normalizer, row.key, row.row), raw)
+
+
+def _apart(rows: Sequence[Any], again: Sequence[_Past]) -> list[_Past]:
+    """Versions that differed only in what was scrubbed stay several: their ids were delivered."""
+    taken = {_place(row, row.hash) for row in rows}
+    found = []
+    for row, new in zip(rows, again, strict=True):
+        content = new.hash
+        while content != row.hash and _place(row, content) in taken:
+            content = hash_of(content)
+        taken.add(_place(row, content))
+        found.append(new._replace(hash=content))
+    return found
+
+
+def _place(row: Any, content: bytes) -> tuple[Any, ...]:
+    return row.key, row.correction, row.version, content

@@ -14,6 +14,7 @@ from zimun_sync.errors import ConfigError, LeaseHeld, StateUnreadable, StoreErro
 from zimun_sync.model import from_micros
 from zimun_sync.store.activations import start_over
 from zimun_sync.store.backups import sqlite_file
+from zimun_sync.store.carrying import carry, forgotten_in
 from zimun_sync.store.clock import Clock, micros, utc_now
 from zimun_sync.store.copying import copied, opened
 from zimun_sync.store.database import Database, private_folder
@@ -58,6 +59,8 @@ class Restored:
         kept: where the former state is now; None if there was none.
         parked: sinks that wait until someone has looked at them.
         superseded: unfinished runs that begin anew.
+        forgotten: whether people who were forgotten since will be forgotten again; None if the
+            former state could not be read to tell.
     """
 
     state: Path
@@ -65,6 +68,7 @@ class Restored:
     kept: Path | None
     parked: tuple[str, ...]
     superseded: int
+    forgotten: bool | None = False
 
 
 def restore(
@@ -76,8 +80,9 @@ def restore(
 ) -> Restored:
     """Put a backup in place of the state, which is kept beside it.
 
-    Its sinks are parked, its leases forgotten, and its unfinished runs begin anew. The schema
-    stays the backup's: whichever release opens it next migrates it.
+    Its sinks are parked, its leases forgotten, and its unfinished runs begin anew. Who was
+    forgotten since will be forgotten again. The schema stays the backup's, where nobody was:
+    whichever release opens it next migrates it.
 
     Args:
         url: of the state.
@@ -101,9 +106,29 @@ def restore(
     owner = path if path.exists() else path.parent
     with ExitStack() as until_replaced, copied(backup, path, owner=owner) as draft:
         parked, superseded = _make_safe(draft, facts, micros(clock))
+        forgotten = _carry_forgotten(path, draft, micros(clock))
         until_replaced.enter_context(_nobody_else(path, clock, busy_seconds))
         kept = _set_aside(path, clock) if path.exists() else None
-    return Restored(path, facts, kept, parked, superseded)
+    return Restored(path, facts, kept, parked, superseded, forgotten)
+
+
+def _carry_forgotten(path: Path, draft: Path, now: int) -> bool | None:
+    """Nobody who was forgotten comes back with a backup; None where it cannot be told who."""
+    if not path.exists():
+        return False
+    try:
+        remembered = forgotten_in(path)
+    except StateUnreadable:
+        return None
+    if remembered is None:
+        return False
+    database = Database(URL.create("sqlite", database=str(draft)))
+    try:
+        with database.write(durable=True) as connection:
+            carry(connection, remembered, now)
+    finally:
+        database.close()
+    return True
 
 
 def _looked_at(path: Path, backup: Path) -> Facts:

@@ -49,13 +49,17 @@ class Run:
         updated_at: when it last committed something.
         finished_at: when it ended.
         listing_requested_at: when the first page was asked for, by the server's clock.
-        pages: pages stored.
-        records: records listed, quarantined ones included.
+        pages: pages stored, of all passes.
+        records: records listed by the latest pass, quarantined ones included.
         changed: records that differed from the store.
-        quarantined: records that could not be normalized.
+        quarantined: records of the latest pass that could not be normalized.
         tombstoned: records found gone.
         resumes: how often it was taken up again.
         restarts: how often its listing began again.
+        passes: how often the listing was read, the pass under way included.
+        pass_pages: pages stored of the latest pass.
+        found_late: records that the latest pass found and none before it, though they stood
+            since before the run.
         failure: the kind of error that ended it, as its class in `zimun_sync.errors`.
         error: why it failed.
         hint: what to do about it.
@@ -78,14 +82,17 @@ class Run:
     tombstoned: int
     resumes: int
     restarts: int
+    passes: int
+    pass_pages: int
+    found_late: int
     failure: str | None
     error: str | None
     hint: str | None
 
     @property
     def listing_complete(self) -> bool:
-        """Whether the last page is stored."""
-        return self.pages > 0 and self.page_token is None
+        """Whether the last page of the latest pass is stored."""
+        return self.pass_pages > 0 and self.page_token is None
 
 
 def _run(row: Row[Any]) -> Run:
@@ -136,6 +143,7 @@ class Runs:
                 _update(connection, run_id, {"resumes": last.resumes + 1} | _reopened(now))
             else:
                 _supersede(connection, last, now)
+                _date_back(connection, source, stream, now)
                 run_id = self._insert(connection, (source, stream, parameters), now)
             return _get(connection, run_id)
 
@@ -151,9 +159,7 @@ class Runs:
     def _insert(self, connection: Connection, listing: tuple[str, str, str], now: int) -> str:
         run_id = self._new_id(now)
         source, stream, parameters = listing
-        counts = dict.fromkeys(
-            ("pages", "records", "changed", "quarantined", "tombstoned", "resumes", "restarts"), 0
-        )
+        counts = dict.fromkeys(_FROM_ZERO, 0)
         connection.execute(
             sa.insert(runs).values(
                 run_id=run_id,
@@ -163,24 +169,39 @@ class Runs:
                 parameters=parameters,
                 started_at=now,
                 updated_at=now,
+                passes=1,
                 **counts,
             )
         )
         return run_id
 
     def restart_listing(self, lease: Lease, run: Run) -> Run:
-        """Forget the checkpoint: the listing begins again at its first page."""
+        """Forget the checkpoint: the listing begins again at the first page of its pass.
+
+        What the passes before it brought stays known.
+        """
         with self._database.write(durable=False) as connection:
             check(connection, lease)
-            forget_seen(connection, run.run_id)
-            again: dict[str, Any] = {
-                "pages": 0,
-                "records": 0,
-                "quarantined": 0,
-                "updated_at": micros(self._clock),
-            }
-            again |= {"page_token": None, "listing_requested_at": None}
-            _update(connection, run.run_id, again | {"restarts": runs.c.restarts + 1})
+            again: dict[str, Any] = {"restarts": runs.c.restarts + 1}
+            if run.passes == 1:
+                forget_seen(connection, run.run_id)
+                again |= {"pages": 0, "listing_requested_at": None}
+            _update(connection, run.run_id, _at_first_page(micros(self._clock)) | again)
+            return _get(connection, run.run_id)
+
+    def begin_pass(self, lease: Lease, run: Run) -> Run:
+        """List everything once more: what the passes so far brought stays known."""
+        with self._database.write(durable=False) as connection:
+            check(connection, lease)
+            again: dict[str, Any] = {"passes": runs.c.passes + 1}
+            _update(connection, run.run_id, _at_first_page(micros(self._clock)) | again)
+            return _get(connection, run.run_id)
+
+    def note_found_late(self, lease: Lease, run: Run, found_late: int) -> Run:
+        """Record what the latest pass found and none before it."""
+        with self._database.write(durable=False) as connection:
+            check(connection, lease)
+            _update(connection, run.run_id, {"found_late": found_late})
             return _get(connection, run.run_id)
 
     def succeed(self, lease: Lease, run: Run, *, listed_everything: bool) -> Run:
@@ -271,10 +292,28 @@ class Runs:
         return None if row is None else _run(row)
 
 
+def _date_back(connection: Connection, source: str, stream: str, now: int) -> None:
+    """Let runs of the future have ended by now: since then the clock was set back.
+
+    Else they would go on being the latest ones, and hide those that begin from now on.
+    """
+    ended = sa.case((runs.c.finished_at > now, now - 1), else_=runs.c.finished_at)
+    connection.execute(
+        sa.update(runs)
+        .where(runs.c.source == source, runs.c.stream == stream, runs.c.started_at > now)
+        .values(started_at=now - 1, finished_at=ended)
+    )
+
+
 def _resumable(last: Run, parameters: str, now: int) -> bool:
     unfinished = last.status in (RunStatus.RUNNING, RunStatus.FAILED) and last.pages > 0
     recent = now - last.updated_at <= RESUME_WITHIN_SECONDS * 1_000_000
     return unfinished and recent and last.parameters == parameters
+
+
+def _at_first_page(now: int) -> dict[str, Any]:
+    counts = dict.fromkeys(("pass_pages", "records", "quarantined"), 0)
+    return counts | {"page_token": None, "updated_at": now}
 
 
 def _reopened(now: int) -> dict[str, Any]:
@@ -304,6 +343,17 @@ def _get(connection: Connection, run_id: str) -> Run:
     return _run(connection.execute(sa.select(runs).where(runs.c.run_id == run_id)).one())
 
 
+_FROM_ZERO = (
+    "pages",
+    "records",
+    "changed",
+    "quarantined",
+    "tombstoned",
+    "resumes",
+    "restarts",
+    "pass_pages",
+    "found_late",
+)
 _COUNTS = ("pages", "records", "changed", "quarantined")
 _ADVANCE = (
     sa.update(runs)
@@ -311,6 +361,7 @@ _ADVANCE = (
     .values(
         {name: runs.c[name] + sa.bindparam(f"add_{name}") for name in _COUNTS}
         | {
+            "pass_pages": runs.c.pass_pages + sa.bindparam("add_pages"),
             "page_token": sa.bindparam("token"),
             "updated_at": sa.bindparam("now"),
             "listing_requested_at": sa.func.coalesce(

@@ -146,6 +146,9 @@ runs = Table(
     Column("tombstoned", BigInteger, nullable=False),
     Column("resumes", Integer, nullable=False),
     Column("restarts", Integer, nullable=False),
+    Column("passes", Integer, nullable=False),
+    Column("pass_pages", Integer, nullable=False),
+    Column("found_late", BigInteger, nullable=False),
     Column("failure", String),
     Column("error", Words),
     Column("hint", Words),
@@ -219,7 +222,8 @@ inbox = Table(
     sqlite_autoincrement=True,
 )
 
-#: Hashes of the keys that a complete listing brought, eight bytes each, one row a page.
+#: Sequences of the records that a full listing brought, eight bytes each, one row a page. Page
+#: -1 - n holds those that records had before page n changed them.
 seen = Table(
     "seen",
     metadata,
@@ -409,4 +413,53 @@ known_fields = Table(
     Column("json_types", String, nullable=False),
     Column("suggested", String, nullable=False),
     Column("first_at", BigInteger, nullable=False),
+)
+
+#: Keys that the state made for itself, by what they are for.
+own_keys = Table(
+    "own_keys",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("key", LargeBinary, nullable=False),
+)
+
+#: Requests to forget people, one row each. `erased_at`: nothing about them is left in the state.
+forgettings = Table(
+    "forgettings",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("requested_at", BigInteger, nullable=False),
+    Column("erased_at", BigInteger),
+    sqlite_autoincrement=True,
+)
+
+#: Keyed digests of what those people are known by: what arrives about them later is not kept.
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("forgetting", Integer, nullable=False),
+)
+
+#: Records that held something about people who were forgotten.
+forgotten_records = Table(
+    "forgotten_records",
+    metadata,
+    Column("forgetting", Integer, primary_key=True, autoincrement=False),
+    Column("source", String, primary_key=True),
+    Column("stream", String, primary_key=True),
+    Column("key", String, primary_key=True),
+)
+
+#: What became of former states in each sink. `status`: pending, done, or by_hand: what is left
+#: there has to be removed by a person.
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("forgetting", Integer, primary_key=True, autoincrement=False),
+    Column("sink", String, primary_key=True),
+    Column("status", String, nullable=False),
+    Column("message", Words, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
 )

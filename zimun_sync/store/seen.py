@@ -19,9 +19,19 @@ def keep_seen(connection: Connection, run_id: str, page: int, seqs: Iterable[int
     connection.execute(sa.insert(seen).values(run_id=run_id, page=page, keys=packed))
 
 
+def before_page(page: int) -> int:
+    """The number under which stands what the records that a page changed had before."""
+    return -1 - page
+
+
 def forget_seen(connection: Connection, run_id: str) -> None:
     """Let go of what a run's pages brought."""
     connection.execute(sa.delete(seen).where(seen.c.run_id == run_id))
+
+
+def has_bit(bits: bytearray, seq: int) -> bool:
+    """Whether a sequence was marked."""
+    return bool(bits[seq >> 3] & (1 << (seq & 7)))
 
 
 def set_bits(bits: bytearray, packed: bytes) -> None:

@@ -12,8 +12,10 @@ from zimun_sync.store.activations import Activations
 from zimun_sync.store.clock import Clock, micros, utc_now
 from zimun_sync.store.database import BUSY_SECONDS, Database, parse_url
 from zimun_sync.store.deliveries import Deliveries
+from zimun_sync.store.erasing import Eraser
 from zimun_sync.store.feed import Feed
 from zimun_sync.store.fields import Fields
+from zimun_sync.store.forgettings import Forgettings
 from zimun_sync.store.hook_calls import HookCalls
 from zimun_sync.store.inbox import Inbox
 from zimun_sync.store.leases import Lease, Leases
@@ -26,14 +28,17 @@ from zimun_sync.store.notices import Notices
 from zimun_sync.store.opening import open_database, store_id
 from zimun_sync.store.overview import Overview
 from zimun_sync.store.pages import Pages
+from zimun_sync.store.passes import Passes
 from zimun_sync.store.pauses import Pauses
 from zimun_sync.store.quarantine import Quarantine
+from zimun_sync.store.redeliveries import Redeliveries
 from zimun_sync.store.renormalize import Renormalizer
 from zimun_sync.store.requests import Requests
 from zimun_sync.store.retention import Retention
 from zimun_sync.store.runs import Runs
 from zimun_sync.store.schema import identity, sources
 from zimun_sync.store.slots import Slots
+from zimun_sync.store.standing import StandingRecords
 from zimun_sync.store.troubles import Troubles
 from zimun_sync.store.versions import Versions
 
@@ -61,15 +66,20 @@ class Store:
         self._listings = listings = Listings(database)
         merger = Merger(database, listings)
         self.pages = Pages(database, listings, merger, clock)
+        self.passes = Passes(database, listings)
         self.missing = Missing(database, listings, merger, clock)
         self.feed = Feed(database, listings)
         self.fields = Fields(database, clock)
+        self.forgettings = Forgettings(database, clock)
+        self.eraser = Eraser(database, clock)
         self.versions = Versions(database, listings)
         self.lookup = StoreLookup(self.feed)
         self.deliveries = Deliveries(database, clock)
         self.activations = Activations(database, clock)
         self.notices = Notices(database)
         self.quarantine = Quarantine(database)
+        self.redeliveries = Redeliveries(database, clock)
+        self.standing = StandingRecords(database, listings)
         self.requests = Requests(database, clock)
         self.slots = Slots(database, clock)
         self.pauses = Pauses(database, clock)

@@ -61,6 +61,16 @@ class VersionFeed:
         changes = [change for group in groups for change in group if change.key in wanted]
         return sorted(changes, key=lambda change: change.seq)
 
+    def ids_of(self, source: str, keys: Collection[str]) -> list[str]:
+        """Ids of these appointments' versions, and of those that turned out to be none."""
+        with self._database.read() as connection:
+            return [
+                change.key
+                for some in _chunks(sorted(keys))
+                for group in self._grouped(connection, source, some)
+                for change in group
+            ]
+
     def every(self, source: str) -> Iterator[StoredChange]:
         """Every version there is, appointment after appointment in the order of their keys."""
         after: str | None = None

@@ -21,9 +21,11 @@ for _module in (
     "base",
     "contract",
     "crashes",
+    "forgetting",
     "promotions",
     "rig",
     "sequences",
+    "verifying",
     "writes",
 ):
     pytest.register_assert_rewrite(f"{__name__}.{_module}")
@@ -37,7 +39,12 @@ from zimun_sync.testing.builders import (  # noqa: E402 - asserts are rewritten 
     upsert,
 )
 from zimun_sync.testing.contract import SinkContract  # noqa: E402 - as above
-from zimun_sync.testing.harness import SinkHarness, Unusable  # noqa: E402 - as above
+from zimun_sync.testing.harness import (  # noqa: E402 - as above
+    Residues,
+    SinkHarness,
+    Unusable,
+    files_with,
+)
 
 if TYPE_CHECKING:
     from zimun_sync.testing.remotes import RemoteContract, RemoteHarness
@@ -45,11 +52,13 @@ if TYPE_CHECKING:
 __all__ = [
     "RemoteContract",
     "RemoteHarness",
+    "Residues",
     "SinkContract",
     "SinkHarness",
     "Unusable",
     "appointment_row",
     "delete",
+    "files_with",
     "make_batch",
     "make_row",
     "sink_context",

@@ -4,14 +4,17 @@ import pytest
 
 from zimun_sync.testing.abilities import AbilityChecks
 from zimun_sync.testing.base import checks_due
-from zimun_sync.testing.crashes import CrashChecks
+from zimun_sync.testing.forgetting import ForgettingChecks
 from zimun_sync.testing.promotions import PromotionChecks
 from zimun_sync.testing.rig import Rig
 from zimun_sync.testing.sequences import SequenceChecks
+from zimun_sync.testing.verifying import VerifyChecks
 from zimun_sync.testing.writes import WriteChecks
 
 
-class SinkContract(AbilityChecks, CrashChecks, PromotionChecks, SequenceChecks, WriteChecks):
+class SinkContract(
+    AbilityChecks, ForgettingChecks, PromotionChecks, SequenceChecks, VerifyChecks, WriteChecks
+):
     """Inherit, implement `harness`, and run with pytest.
 
     The class must stand at the top level of its file, for the crash checks load it in a

@@ -36,7 +36,7 @@ class CrashChecks(ContractBase):
 
     def _die_after(self, batches: int, folder: Path) -> int:
         with subprocess.Popen(  # noqa: S603 - this interpreter, our own module
-            self._command(folder), stdout=subprocess.PIPE, env=_environment()
+            self._command(folder), stdout=subprocess.PIPE, env=environment()
         ) as process:
             assert process.stdout is not None
             lines = [process.stdout.readline() for _ in range(batches)]
@@ -73,6 +73,6 @@ class CrashChecks(ContractBase):
         rig.check()
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Ours, with our import path, so that the child finds what the test file imports."""
     return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}

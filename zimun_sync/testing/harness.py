@@ -1,9 +1,10 @@
 """What a connector gives the kit: fresh sinks on one storage, and a reader beside them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from zimun_sync.model import LINEAGE, ColumnType, Op, Stream
@@ -37,6 +38,25 @@ class Unusable(Protocol):
     def unusable(self) -> Sink:
         """A sink on an unwritable path, an unreachable server, or the like."""
         ...
+
+
+@runtime_checkable
+class Residues(Protocol):
+    """A harness that can search every byte its storage keeps; due where a sink `Forgets`."""
+
+    def residue(self, text: str, /) -> Iterable[str]:
+        """Where the text is still found: files, also unpublished ones, logs, freed pages."""
+        ...
+
+
+def files_with(folder: Path, text: str) -> list[str]:
+    """Names of the files under the folder, at any depth, whose bytes have the text (UTF-8)."""
+    wanted = text.encode()
+    return [
+        str(path.relative_to(folder))
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and wanted in path.read_bytes()
+    ]
 
 
 class Expected:

@@ -10,7 +10,10 @@ from zimun_sync.sinks import (
     Batch,
     Change,
     Checks,
+    Forgets,
+    Publishes,
     ReadsBack,
+    ReadsRows,
     ShowsFreshness,
     Sink,
     WriteResult,
@@ -21,7 +24,16 @@ from zimun_sync.testing.harness import Expected, SinkHarness, Unusable, comparab
 #: What a reader should see of a row; see `SinkContract.seen`.
 Seen = Callable[[Stream, Mapping[str, Any]], Mapping[str, Any]]
 
-_ABILITIES: tuple[type, ...] = (Adopts, Checks, ReadsBack, ShowsFreshness, Unusable)
+_ABILITIES: tuple[type, ...] = (
+    Adopts,
+    Checks,
+    Forgets,
+    Publishes,
+    ReadsBack,
+    ReadsRows,
+    ShowsFreshness,
+    Unusable,
+)
 
 #: Columns left out of comparisons, for an unchanged record may keep older ones.
 _LINEAGE = ("_seq", "_run_id", "_synced_at")

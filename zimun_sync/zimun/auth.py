@@ -23,6 +23,7 @@ class _Answer(msgspec.Struct):
     access_token: str
     token_type: str = "bearer"  # noqa: S105 - the kind of token, no secret
     expires_in: float | None = None
+    scope: str = ""
 
 
 _DECODER = msgspec.json.Decoder(_Answer, strict=False)
@@ -36,10 +37,12 @@ class Token:
         value: what goes into the Authorization header.
         lifetime: seconds from when it was asked for until it should be replaced; None: unknown,
             so it is used until it is refused.
+        scopes: what it permits, where the endpoint says so.
     """
 
     value: str
     lifetime: float | None
+    scopes: frozenset[str] = frozenset()
 
 
 def sign_in(exchange: Exchange, settings: ClientSettings) -> Token:
@@ -74,7 +77,8 @@ def _token(reply: Reply) -> Token:
         raise BodyFault("its token is not a bearer token")
     if not fits_in_header(answer.access_token):
         raise BodyFault("its access_token cannot be put into a header")
-    return Token(answer.access_token, used_for(answer.expires_in))
+    scopes = frozenset(answer.scope.split())
+    return Token(answer.access_token, used_for(answer.expires_in), scopes)
 
 
 class SharedToken:
@@ -83,9 +87,13 @@ class SharedToken:
     Args:
         fetch: asks for a token; what it raises reaches all who wait for it.
         monotonic: the clock its lifetime is measured by.
+
+    Attributes:
+        scopes: what the latest token permits; empty where that was not told.
     """
 
     def __init__(self, fetch: Callable[[], Token], monotonic: Callable[[], float]) -> None:
+        self.scopes: frozenset[str] = frozenset()
         self._fetch = fetch
         self._monotonic = monotonic
         self._lock = Lock()
@@ -126,4 +134,5 @@ class SharedToken:
             raise
         if token.lifetime is not None:
             self._until = asked + token.lifetime
+        self.scopes = token.scopes
         flight.set_result(token.value)

@@ -8,6 +8,7 @@ from typing import Self
 
 import httpx
 
+from zimun_sync.network.reach import Reach
 from zimun_sync.network.transport import DeadlineTransport
 from zimun_sync.zimun.auth import SharedToken, sign_in
 from zimun_sync.zimun.bookings import Bookings
@@ -44,10 +45,17 @@ class ZimunClient(Listings, Bookings, Webhooks):
         timing = timing or Timing()
         self._owned = contextlib.ExitStack()
         if transport is None:
-            transport = self._owned.enter_context(DeadlineTransport(settings.base_url))
+            way = DeadlineTransport(settings.base_url, Reach.PRIVATE)
+            transport = self._owned.enter_context(way)
         exchange = Exchange(settings, transport, timing, observer)
         tokens = SharedToken(partial(sign_in, exchange, settings), timing.monotonic)
+        self._shared = tokens
         super().__init__(settings, exchange, tokens)
+
+    @property
+    def granted_scopes(self) -> frozenset[str]:
+        """What the latest access token permits; empty before the first, or where not told."""
+        return self._shared.scopes
 
     def close(self) -> None:
         """Close the connections."""

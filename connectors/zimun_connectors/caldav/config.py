@@ -83,6 +83,11 @@ class CaldavSettings(RemoteSettings):
         """SCHEDULE-AGENT of a customer who is mapped to `attendee`; None: the server's own."""
         return "NONE" if self.invitations == "none" else None
 
+    @property
+    def known_by(self) -> tuple[str, ...]:
+        """A calendar has no contacts to look up."""
+        return ()
+
     @model_validator(mode="after")
     def _travels_encrypted(self) -> Self:
         encrypted = urlsplit(self.url).scheme == "https"

@@ -246,7 +246,8 @@ def _caller_of(settings: CaldavSettings) -> Caller:
     limits = limits_for(
         f"caldav {settings.url}", per_window=settings.calls_per_second, window_seconds=1.0
     )
-    return Caller(settings.url, auth, limits, deadline=settings.request_deadline)
+    deadline = settings.request_deadline
+    return Caller(settings.url, auth, limits, deadline=deadline, reach=settings.reach)
 
 
 def _check(kind: Kind) -> None:

@@ -7,9 +7,11 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from zimun_connectors.common.access import PublishSettings
+from zimun_connectors.common.files import sync
 from zimun_connectors.csv import log
 from zimun_connectors.csv.format import Format, column_forms, column_names
 from zimun_connectors.csv.rows import OPERATION, lines, payload, rows, slices
+from zimun_connectors.csv.scrubbing import Target, scrubbed
 from zimun_connectors.csv.table import News
 from zimun_connectors.csv.zones import Zones
 from zimun_sync.errors import SinkBroken
@@ -63,8 +65,13 @@ class ChangeFiles:
         self._folder.mkdir(exist_ok=True)
         self._access.grant(self._folder)
         self._remove_old(today)
-        for name, size in self._db.execute("SELECT name, size FROM change_file").fetchall():
-            self._cut_back(ChangeFile(name, size))
+        for file in self._recorded():
+            self._finish(file)
+            self._cut_back(file)
+
+    def _recorded(self) -> list[ChangeFile]:
+        found = self._db.execute("SELECT name, size FROM change_file").fetchall()
+        return [ChangeFile(*each) for each in found]
 
     def _cut_back(self, file: ChangeFile) -> None:
         path = self._folder / file.name
@@ -114,6 +121,45 @@ class ChangeFiles:
     def record(self, file: ChangeFile) -> None:
         """Make appended changes count, within the caller's transaction."""
         self._db.execute("UPDATE change_file SET size = ? WHERE name = ?", (file.size, file.name))
+
+    # -- forgetting ----------------------------------------------------------------------
+
+    def forget(self, target: Target) -> None:
+        """Blank the personal cells of these records; a file gets shorter by what they held."""
+        days = self._db.execute("SELECT name, day FROM change_file").fetchall()
+        begins = {name: f"{target.stream.name}-{day}" for name, day in days}
+        for file in self._recorded():
+            self._finish(file)
+            if file.name.startswith(begins[file.name]) and (self._folder / file.name).exists():
+                self._scrub(file, target)
+
+    def _scrub(self, file: ChangeFile, target: Target) -> None:
+        draft = self._draft(file)
+        size = log.append(draft, 0, scrubbed(self._folder / file.name, target))
+        if size == file.size:  # there was nothing to blank
+            draft.unlink()
+            return
+        self._access.grant(draft)
+        shorter = ChangeFile(file.name, size)
+        self.record(shorter)
+        self._finish(shorter)
+
+    def _finish(self, file: ChangeFile) -> None:
+        """Put a draft in place if it was recorded; as long as it is not, it is worth nothing.
+
+        A draft is shorter than its file, so its size tells which of the two was recorded.
+        """
+        draft = self._draft(file)
+        if not draft.exists():
+            return
+        if draft.stat().st_size == file.size:
+            draft.replace(self._folder / file.name)
+            sync(self._folder)
+        else:
+            draft.unlink()
+
+    def _draft(self, file: ChangeFile) -> Path:
+        return self._folder / f".{file.name}.new"
 
     def _file_of(self, stream: Stream, day: date) -> ChangeFile:
         """The file to append to: another one after the spelling or the columns changed."""

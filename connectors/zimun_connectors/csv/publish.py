@@ -8,6 +8,7 @@ from pathlib import Path
 from zimun_connectors.common.access import PublishSettings
 from zimun_connectors.common.files import replacing
 from zimun_connectors.csv.format import CANONICAL, Format, column_forms, column_names
+from zimun_connectors.csv.published import Published
 from zimun_connectors.csv.rows import lines, payload
 from zimun_connectors.csv.table import Table
 from zimun_connectors.csv.zones import Zones
@@ -58,6 +59,24 @@ class Publisher:
         """The published file."""
         return self._folder / f"{table.stream.name}.csv"
 
+    def publish_anew(self, tables: dict[str, Table]) -> None:
+        """Replace every file, whatever it is now."""
+        for table in tables.values():
+            self._replace(table, tables)
+
+    def shown(self, table: Table, tables: dict[str, Table]) -> Published | None:
+        """A table's file and what it should be; None while something is yet to be published."""
+        extent = table.extent
+        if extent.published != extent.version or extent.published_as != self._form(table):
+            return None
+        return Published(
+            self.path(table),
+            lambda: map(bytes, self._content(table, tables)),
+            column_names(table.stream),
+            table.stream.key,
+            self._spelling.delimiter,
+        )
+
     def _is_stale(self, table: Table) -> bool:
         extent, path = table.extent, self.path(table)
         return (
@@ -73,10 +92,13 @@ class Publisher:
     def _replace(self, table: Table, tables: dict[str, Table]) -> None:
         table.rewrite_if_worth_it()
         with replacing(self.path(table), self._access) as file:
-            file.write(self._spelling.header(column_names(table.stream)))
-            file.writelines(self._body(table, tables))
+            file.writelines(self._content(table, tables))
             size = file.tell()
         table.published(size, self._form(table))
+
+    def _content(self, table: Table, tables: dict[str, Table]) -> Iterator[bytes | memoryview]:
+        yield self._spelling.header(column_names(table.stream))
+        yield from self._body(table, tables)
 
     def _body(self, table: Table, tables: dict[str, Table]) -> Iterator[bytes | memoryview]:
         if replace(self._spelling, byte_order_mark=False) == CANONICAL:

@@ -1,17 +1,19 @@
 """What a sink has at hand between `open` and `close`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date
 from pathlib import Path
 
 from zimun_connectors.csv.changes import ChangeFile, ChangeFiles
 from zimun_connectors.csv.config import CsvSettings
 from zimun_connectors.csv.publish import Publisher, zones_of
+from zimun_connectors.csv.published import Difference
+from zimun_connectors.csv.scrubbing import Target
 from zimun_connectors.csv.state import State
 from zimun_connectors.csv.table import News, Table
 from zimun_connectors.csv.zones import Zones
 from zimun_sync.model import Stream
-from zimun_sync.sinks import SinkContext, StoredChange
+from zimun_sync.sinks import Forgotten, SinkContext, StoredChange
 
 
 class Session:
@@ -34,22 +36,19 @@ class Session:
             stream.name: Table(state, self._private, stream) for stream in context.streams.values()
         }
         self._wall_clock = settings.format.wall_clock
-        self._changes = self._change_files(settings, folder)
-        self._publisher = Publisher(folder, settings.format, settings.publish, context.now)
-        self.publish(more=False)
-
-    def _change_files(self, settings: CsvSettings, folder: Path) -> ChangeFiles | None:
-        if not settings.changes:
-            return None
-        files = ChangeFiles(
-            self.state.db,
+        self._change_files = ChangeFiles(
+            state.db,
             folder / "changes",
             settings.format,
             settings.publish,
             settings.changes_keep_days,
         )
-        files.mend(self._today)
-        return files
+        self._with_changes = settings.changes
+        if settings.changes:
+            self._change_files.mend(self._today)
+        self._publisher = Publisher(folder, settings.format, settings.publish, context.now)
+        self._looking = context.looking
+        self.publish(more=False)
 
     @property
     def _today(self) -> date:
@@ -68,7 +67,18 @@ class Session:
 
     def publish(self, *, more: bool) -> None:
         """Let readers see what was written; see `Publisher.publish`."""
-        self._publisher.publish(self._tables, more=more)
+        if not self._looking:
+            self._publisher.publish(self._tables, more=more)
+
+    def publish_anew(self) -> None:
+        """Replace every published file."""
+        self._publisher.publish_anew(self._tables)
+
+    def read_published(self, source: str, stream: Stream) -> Iterator[Difference]:
+        """What readers do not find as it is held; see `zimun_sync.sinks.Publishes`."""
+        shown = self._publisher.shown(self.table(stream), self._tables)
+        if shown is not None:
+            yield from shown.differences(source)
 
     def write(self, source: str, stream: Stream, changes: Sequence[StoredChange]) -> int:
         """Write those of the changes that are news, durably.
@@ -82,14 +92,38 @@ class Session:
         appended = self._append_changes(stream, news)
         with self.state.transaction():
             extent = table.record(news, entries) if entries else table.extent
-            if appended and self._changes:
-                self._changes.record(appended)
+            if appended:
+                self._change_files.record(appended)
             self.state.advance(source, stream.name, changes[-1].seq)
         table.extent = extent
         return len(news.changes)
 
     def _append_changes(self, stream: Stream, news: News) -> ChangeFile | None:
-        if self._changes is None or not news.changes:
+        if not self._with_changes or not news.changes:
             return None
         zones = zones_of(self._tables) if self._wall_clock else Zones()
-        return self._changes.append(stream, news, self._today, zones)
+        return self._change_files.append(stream, news, self._today, zones)
+
+    def forget(self, forgotten: Forgotten) -> bool:
+        """Write the logs concerned anew, and blank former states in files of changes.
+
+        Returns:
+            Whether the sink ever held any of these records.
+        """
+        targets = list(self._targets(forgotten))
+        for target in targets:
+            self._tables[target.stream.name].rewrite()
+            self._change_files.forget(target)
+        self.publish(more=False)
+        return bool(targets)
+
+    def _targets(self, forgotten: Forgotten) -> Iterator[Target]:
+        """What is to be forgotten of each stream that was ever written."""
+        for name, table in self._tables.items():
+            keys = {
+                source: known
+                for (source, stream), asked in forgotten.keys.items()
+                if stream == name and (known := table.known(source, asked))
+            }
+            if keys:
+                yield Target(table.stream, keys)

@@ -13,10 +13,23 @@ from zimun_connectors.csv.session import Session
 from zimun_connectors.csv.state import State
 from zimun_sync.errors import SinkBroken
 from zimun_sync.model import STREAMS, Stream
-from zimun_sync.sinks import Batch, Freshness, SinkContext, WriteResult
+from zimun_sync.sinks import (
+    Batch,
+    Erasure,
+    Forgotten,
+    Freshness,
+    Shown,
+    SinkContext,
+    WriteResult,
+)
 
 #: Changes written at a time: memory stays flat however large a batch is.
 _PIECE = 50_000
+
+_REWRITTEN = (
+    "The files and the private logs were written anew; in files of changes that are still in "
+    "their folder, former personal values are empty now. Copies and backups are not touched."
+)
 
 
 class CsvSink:
@@ -116,7 +129,7 @@ class CsvSink:
             raise RuntimeError("the sink is used before open() or after close()")
         return self._session
 
-    # -- ShowsFreshness, ReadsBack, Adopts, Checks ---------------------------------------
+    # -- ShowsFreshness, ReadsBack, Publishes, Adopts, Checks, Forgets -------------------
 
     def show_freshness(self, rows: Sequence[Freshness], /) -> None:
         """Replace `freshness.csv`; no other file is touched."""
@@ -130,10 +143,26 @@ class CsvSink:
         with explained(self._path):
             yield from self._opened.table(stream).hashes(source)
 
+    def read_published(self, source: str, stream: Stream, /) -> Iterator[tuple[str, Shown, str]]:
+        """What the published file lacks, has otherwise, or has and should not."""
+        with explained(self._path):
+            yield from self._opened.read_published(source, stream)
+
+    def publish_anew(self) -> None:
+        """Replace every published file."""
+        with explained(self._path):
+            self._opened.publish_anew()
+
     def adopt(self, context: SinkContext, /) -> None:
         """Belong to the context's store and forget the sequences of the former one."""
         with explained(self._path):
             self._opened.state.adopt(context.store_id)
+
+    def forget(self, forgotten: Forgotten, /) -> Erasure:
+        """Write logs anew, and blank the records' former states in files of changes."""
+        with explained(self._path):
+            held = self._opened.forget(forgotten)
+        return Erasure(complete=True, message=_REWRITTEN if held else "It held nothing about them.")
 
     def check(self, context: SinkContext, /) -> None:
         """Try the folder, the group and the recorded identity."""

@@ -91,6 +91,10 @@ class Table:
         news = [change for change in changes if _is_news(change, known.get(change.key))]
         return News(source, news, [change.key for change in news if change.key in known])
 
+    def known(self, source: str, keys: Sequence[str]) -> list[str]:
+        """Those of the keys that were ever written."""
+        return list(self._index.known(source, keys))
+
     def append(self, news: News) -> list[Entry]:
         """Add the changes' lines to the log, durably; only `record` makes them count."""
         upserts = [change for change in news.changes if change.row is not None]

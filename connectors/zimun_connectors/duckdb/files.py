@@ -21,6 +21,7 @@ import duckdb
 from zimun_connectors.common.access import PublishSettings
 from zimun_connectors.common.files import sync
 from zimun_connectors.duckdb.config import DuckdbSettings
+from zimun_sync.children import environment
 from zimun_sync.errors import SinkUnavailable
 
 _OWNER_ONLY = 0o700
@@ -168,6 +169,7 @@ def publish(
     access: PublishSettings,
     *,
     detached: bool = False,
+    fresh: bool = False,
 ) -> None:
     """Let readers see a private file as it is after its latest checkpoint.
 
@@ -177,10 +179,13 @@ def publish(
         layout: where the files lie.
         access: who may read it.
         detached: whether this process has the private file closed; see `copy`.
+        fresh: whether it is a file with a single checkpoint, from which nothing of the former
+            one may be kept. With the former header, what a reader finds in it is either its one
+            root, and so the present version, or no root at all: an error, never a wrong answer.
     """
     with replacing(published, layout, access) as new:
         copy(private, new, detached=detached)
-        if published.exists():
+        if published.exists() and not fresh:
             _keep_end(new, published)
 
 
@@ -189,6 +194,23 @@ def _keep_end(new: Path, former: Path) -> None:
     with former.open("rb") as source, new.open("ab") as target:
         source.seek(target.tell())
         shutil.copyfileobj(source, target)
+
+
+@contextmanager
+def remaking(database: Path) -> Iterator[Path]:
+    """A new file that takes a private database's place when the block ends well, durably.
+
+    Yields a path that does not exist yet; a kill leaves it to `mend`. The log of the former
+    file goes first, for it must never be read into the new one.
+    """
+    new = database.with_name(f"{database.name}.{os.getpid()}.new")
+    for leftover in (new, Path(f"{new}.wal")):
+        leftover.unlink(missing_ok=True)
+    yield new
+    sync(new)
+    Path(f"{database}.wal").unlink(missing_ok=True)
+    new.replace(database)
+    sync(database.parent)
 
 
 @contextmanager
@@ -234,7 +256,9 @@ def copy(source: Path, target: Path, *, only_shared: bool = False, detached: boo
         return
     sharing = [f"--reflink={'always' if only_shared else 'auto'}"]
     command = ["cp", *(sharing if sys.platform == "linux" else []), str(source), str(target)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - no shell
+    done = subprocess.run(  # noqa: S603 - no shell
+        command, capture_output=True, text=True, check=False, env=environment()
+    )
     if done.returncode:
         raise SinkUnavailable(
             f"Could not copy {source} to {target}: {done.stderr.strip()}",

@@ -24,6 +24,7 @@ from zimun_connectors.duckdb.ledger import Ledger
 from zimun_connectors.duckdb.state import State
 from zimun_connectors.duckdb.views import publish_views
 from zimun_sync.model import Stream
+from zimun_sync.sinks import Forgotten
 
 #: Longest time a reader may take between opening the snapshot and opening the delta.
 GRACE = timedelta(seconds=10)
@@ -156,4 +157,40 @@ class Publisher:
         layout = self._layout
         self._ledger.checkpoint()
         files.publish(layout.state, layout.snapshot, layout, self._access)
+        self._ledger.record_snapshot(files.fingerprint(layout.snapshot), self._now(), GRACE)
+
+    # -- forgetting ----------------------------------------------------------------------
+
+    def knows(self, forgotten: Forgotten) -> bool:
+        """Whether the sink ever held any of these records."""
+        return any(
+            name in self._streams and self._state.knows(source, self._streams[name], keys)
+            for (source, name), keys in forgotten.keys.items()
+        )
+
+    def renew(self) -> None:
+        """Put files made afresh in every file's place: none has old rows in blocks set free.
+
+        The snapshot is replaced in the usual way first, which empties the log and covers the
+        readers of an older one; from then on each file replaces one of the same content.
+        """
+        self._publish(must_replace=True)
+        self._renew_delta()
+        self._renew_snapshot()
+
+    def _renew_delta(self) -> None:
+        layout, streams = self._layout, list(self._streams.values())
+        base = self._ledger.oldest_snapshot(self._now() - GRACE)
+        self._delta = None  # unknown until it is in place
+        with files.remaking(layout.private_delta) as new:
+            delta = self._ledger.write_delta(new, streams, base, None)
+        files.publish(
+            layout.private_delta, layout.delta, layout, self._access, detached=True, fresh=True
+        )
+        self._delta = delta
+
+    def _renew_snapshot(self) -> None:
+        layout = self._layout
+        self._state.rewrite()
+        files.publish(layout.state, layout.snapshot, layout, self._access, fresh=True)
         self._ledger.record_snapshot(files.fingerprint(layout.snapshot), self._now(), GRACE)

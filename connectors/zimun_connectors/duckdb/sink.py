@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
+import pyarrow as pa
+
 from zimun_connectors.common.files import try_to_write
 from zimun_connectors.common.identity import refuse_other_store
 from zimun_connectors.common.lock import WriterLock
@@ -15,7 +17,12 @@ from zimun_connectors.duckdb.publish import Publisher
 from zimun_connectors.duckdb.state import State
 from zimun_connectors.duckdb.views import refuse_foreign
 from zimun_sync.model import Stream
-from zimun_sync.sinks import Batch, Freshness, SinkContext, WriteResult
+from zimun_sync.sinks import Batch, Erasure, Forgotten, Freshness, SinkContext, WriteResult
+
+_RENEWED = (
+    "The private database, the snapshot and the delta were made afresh. A reader that had the "
+    "former files open keeps them until it closes them; copies and backups are not touched."
+)
 
 
 class DuckdbSink:
@@ -103,7 +110,7 @@ class DuckdbSink:
             raise RuntimeError("the sink is used before open() or after close()")
         return self._open
 
-    # -- ShowsFreshness, ReadsBack, Adopts, Checks ---------------------------------------
+    # -- ShowsFreshness, ReadsRows, Adopts, Checks, Forgets ------------------------------
 
     def show_freshness(self, rows: Sequence[Freshness], /) -> None:
         """Replace the table `freshness`; no other published file is touched."""
@@ -118,11 +125,31 @@ class DuckdbSink:
             publisher.introduce([stream])
             yield from state.read_back(source, stream)
 
+    def read_rows(self, source: str, stream: Stream, /) -> Iterator[pa.Table]:
+        """Every row of that source and stream as it is in the private database, with `_hash`."""
+        state, publisher = self._opened
+        with explained(self._layout.views):
+            publisher.introduce([stream])
+            yield from state.read_rows(source, stream)
+
     def adopt(self, context: SinkContext, /) -> None:
         """Belong to the context's store and forget the sequences of the former one."""
         state, _ = self._opened
         with explained(self._layout.views):
             state.adopt(context.store_id)
+
+    def forget(self, forgotten: Forgotten, /) -> Erasure:
+        """Replace every file with data by one made afresh; after a failure, open again."""
+        _, publisher = self._opened
+        with explained(self._layout.views):
+            if not publisher.knows(forgotten):
+                return Erasure(complete=True, message="It held nothing about them.")
+            try:
+                publisher.renew()
+            except BaseException:
+                self._release()
+                raise
+        return Erasure(complete=True, message=_RENEWED)
 
     def check(self, context: SinkContext, /) -> None:
         """Try the path, the rights and the recorded identity."""

@@ -20,6 +20,9 @@ BLOCK_SIZE, ROW_GROUP_SIZE = 131_072, 10_240
 #: Rows that are read back at a time.
 _READ_BACK_ROWS = 50_000
 
+#: And whole rows, which are held in memory meanwhile.
+_READ_ROWS = 20_000
+
 #: Options with which a data file is attached; its block size is that of its making.
 STORAGE = f"STORAGE_VERSION '{DATA_STORAGE}', ROW_GROUP_SIZE {ROW_GROUP_SIZE}"
 
@@ -138,6 +141,21 @@ def find_buried(stream: Stream) -> str:
     """
 
 
+def find_known(stream: Stream) -> str:
+    """One row if the table has any of the keys. Parameters: `source`, `keys`."""
+    return f"""
+        SELECT 1 FROM {identifier(stream.name)}
+        WHERE _source = $source AND {identifier(stream.key)} IN (SELECT unnest($keys)) LIMIT 1
+    """
+
+
+#: One row if any of the keys has a tombstone.
+FIND_BURIED_KEYS = """
+    SELECT 1 FROM _tombstone
+    WHERE stream = $stream AND source = $source AND key IN (SELECT unnest($keys)) LIMIT 1
+"""
+
+
 def delete_superseded(stream: Stream) -> str:
     """Remove rows by their place. Parameter: the list `places`."""
     return f"DELETE FROM {identifier(stream.name)} WHERE rowid IN (SELECT unnest($places))"
@@ -170,7 +188,7 @@ def find_gone(stream: Stream) -> str:
         CREATE OR REPLACE TEMP TABLE held AS
         SELECT g.key, g.seq, t.rowid AS place
         FROM gone g JOIN {table} t ON t._source = $source AND t.{key} = g.key
-        WHERE NOT (t._seq > g.seq AND t._stamp > $adopted)
+        WHERE (t._seq > g.seq AND t._stamp > $adopted) IS NOT TRUE
     """
 
 
@@ -191,6 +209,16 @@ def read_back(stream: Stream) -> str:
     return f"""
         SELECT {key}, replace(_hash::VARCHAR, '-', '') FROM {table}
         WHERE _source = $source AND {key} > $after ORDER BY {key} LIMIT {_READ_BACK_ROWS}
+    """
+
+
+def read_rows(stream: Stream) -> str:
+    """The next rows of a source, with `_hash`. Parameters: `source`, `after`."""
+    table, key = identifier(stream.name), identifier(stream.key)
+    columns = ", ".join(identifier(column.name) for column in stream.columns)
+    return f"""
+        SELECT {columns}, replace(_hash::VARCHAR, '-', '') AS _hash FROM {table}
+        WHERE _source = $source AND {key} > $after ORDER BY {key} LIMIT {_READ_ROWS}
     """
 
 

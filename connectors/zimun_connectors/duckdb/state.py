@@ -1,15 +1,16 @@
 """The private database: every row, where delivery stands, and which store it comes from."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
-from zimun_connectors.duckdb import sql
+from zimun_connectors.duckdb import files, sql
 from zimun_sync.errors import SinkBroken
 from zimun_sync.model import Column, Stream
 from zimun_sync.sinks import Batch
@@ -49,6 +50,7 @@ class State:
     def __init__(
         self, path: Path, *, memory_limit: str, threads: int, read_only: bool = False
     ) -> None:
+        self._path = path
         self._log = path.with_name(f"{path.name}.wal")
         self.applied: Counter[str] = Counter()
         self.connection = duckdb.connect(
@@ -72,6 +74,7 @@ class State:
             raise
 
     def _attach(self, path: Path, *, read_only: bool) -> None:
+        self.rows("SET enable_progress_bar = false")  # it would go to standard output
         options = "READ_ONLY" if read_only else sql.STORAGE
         try:
             self.rows(f"ATTACH {sql.literal(path)} AS {sql.DATABASE} ({options})")
@@ -132,6 +135,20 @@ class State:
     def rows(self, statement: str, parameters: object = None) -> list[tuple[Any, ...]]:
         """The result of one statement, whole: a half-read one would keep the connection busy."""
         return self.connection.execute(statement, parameters).fetchall()
+
+    def rewrite(self) -> None:
+        """Move to a fresh file, in which nothing is left of rows that were replaced or deleted.
+
+        Called while the log holds nothing that the next opening would not find out by itself.
+        If it fails, only closing works.
+        """
+        with files.remaking(self._path) as new:
+            self.rows(f"ATTACH {sql.literal(new)} AS fresh ({sql.STORAGE_WITHOUT_LOG})")
+            self.rows(f"COPY FROM DATABASE {sql.DATABASE} TO fresh")
+            self.rows("CHECKPOINT fresh")
+            self.rows("DETACH fresh")
+            self.rows(f"USE memory; DETACH {sql.DATABASE}")
+        self._attach(self._path, read_only=False)
 
     def log_size(self) -> int:
         """Bytes of the log that no checkpoint has folded in yet."""
@@ -280,6 +297,14 @@ class State:
         if not known[0][0]:
             self.rows("INSERT INTO _position VALUES (?, ?, ?)", [*place, batch.last_seq])
 
+    def knows(self, source: str, stream: Stream, keys: Sequence[str]) -> bool:
+        """Whether any of these records was ever written: it is there, or its tombstone is."""
+        place = {"source": source, "keys": list(keys)}
+        return bool(
+            self.rows(sql.find_known(stream), place)
+            or self.rows(sql.FIND_BURIED_KEYS, {**place, "stream": stream.name})
+        )
+
     def read_back(self, source: str, stream: Stream) -> Iterator[tuple[str, str]]:
         """Key and hash of every row of that source and stream, in the order of keys.
 
@@ -289,6 +314,18 @@ class State:
         while rows := self.rows(sql.read_back(stream), {"source": source, "after": after}):
             yield from rows
             after = rows[-1][0]
+
+    def read_rows(self, source: str, stream: Stream) -> Iterator[pa.Table]:
+        """Every row of that source and stream with its hash, in the order of keys, in parts."""
+        after = ""
+        while True:
+            parameters = {"source": source, "after": after}
+            found = self.connection.sql(sql.read_rows(stream), params=parameters)
+            rows: pa.Table = found.to_arrow_table()
+            if not rows.num_rows:
+                return
+            yield rows
+            after = rows.column(stream.key)[-1].as_py()
 
 
 def _foreign(path: Path) -> SinkBroken:

@@ -24,9 +24,10 @@ def remote_of(settings: HttpSettings) -> HttpRemote:
         window_seconds=pace.seconds,
         groups={name: (group.calls, group.seconds) for name, group in pace.groups.items()},
     )
-    deadline = settings.request_deadline
-    auth = auth_of(settings.auth, deadline)
-    return http_remote(settings, Caller(settings.address, auth, limits, deadline=deadline))
+    deadline, reach = settings.request_deadline, settings.reach
+    auth = auth_of(settings.auth, deadline, reach)
+    caller = Caller(settings.address, auth, limits, deadline=deadline, reach=reach)
+    return http_remote(settings, caller)
 
 
 def defaults_of(settings: HttpSettings) -> Defaults:

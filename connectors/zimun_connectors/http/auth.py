@@ -3,6 +3,7 @@
 from pydantic import SecretStr
 
 from zimun_connectors.http.sections import AuthSettings
+from zimun_sync.network.reach import Reach
 from zimun_sync.remotes.auth import (
     Basic,
     BearerToken,
@@ -14,12 +15,13 @@ from zimun_sync.remotes.auth import (
 from zimun_sync.remotes.calls import Auth
 
 
-def auth_of(settings: AuthSettings, deadline: float) -> Auth:
+def auth_of(settings: AuthSettings, deadline: float, reach: Reach) -> Auth:
     """What authorizes requests under these settings.
 
     Args:
         settings: the sink's `auth`.
         deadline: seconds within which signing in must be over.
+        reach: how far the requests for it may go.
     """
     match settings.type:
         case "bearer":
@@ -30,7 +32,7 @@ def auth_of(settings: AuthSettings, deadline: float) -> Auth:
             return FixedHeaders({settings.name or "": _plain(settings.value).strip()})
         case "oauth2":
             return ClientCredentials(
-                TokenEndpoint(settings.token_url or "", deadline),
+                TokenEndpoint(settings.token_url or "", deadline, reach=reach),
                 settings.client_id or "",
                 _plain(settings.client_secret),
                 style=settings.client_auth,

@@ -98,6 +98,11 @@ class HttpSettings(RemoteSettings):
         return bool(self.contact.create or self.contact.read or self.contact.update)
 
     @property
+    def known_by(self) -> tuple[str, ...]:
+        """Columns by which people are looked up."""
+        return super().known_by if self.has_contacts else ()
+
+    @property
     def ties_by_field(self) -> bool:
         """Whether an appointment names its contact itself."""
         return checks.uses(self.appointment.create, "contact_id")

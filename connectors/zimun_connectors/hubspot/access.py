@@ -28,7 +28,13 @@ def caller_of(settings: HubspotSettings) -> Caller:
         observe=_left,
         daily_reserve=settings.limits.daily_reserve,
     )
-    return Caller(settings.base_url, _auth(settings), limits, deadline=settings.request_deadline)
+    return Caller(
+        settings.base_url,
+        _auth(settings),
+        limits,
+        deadline=settings.request_deadline,
+        reach=settings.reach,
+    )
 
 
 def _auth(settings: HubspotSettings) -> Auth:
@@ -36,7 +42,7 @@ def _auth(settings: HubspotSettings) -> Auth:
         return BearerToken(settings.token.get_secret_value())
     url = f"{settings.base_url}/oauth/{settings.api_version}/token"
     return RefreshToken(
-        TokenEndpoint(url, settings.request_deadline),
+        TokenEndpoint(url, settings.request_deadline, reach=settings.reach),
         settings.client_id or "",
         _plain(settings.client_secret),
         _plain(settings.refresh_token),

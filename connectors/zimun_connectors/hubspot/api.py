@@ -10,6 +10,9 @@ from zimun_sync.remotes.calls import Answer, Caller, Request
 #: Name of the limit that searches count against beside the app's.
 SEARCH: Final = "search"
 
+#: Documented for this version only.
+_ERASE: Final = "/crm/v3/objects/contacts/gdpr-delete"
+
 _FORBIDDEN, _NOT_FOUND, _LOCKED, _MOVING = 403, 404, 423, 477
 #: Answers that refuse what was sent: malformed, in conflict, too much, not valid.
 _REFUSALS: Final = frozenset({400, 404, 409, 413, 414, 422})
@@ -68,6 +71,14 @@ class Api:
         """A batch call on objects; a refusal is the caller's to judge."""
         path = f"/crm/objects/{self._version}/{kind}/batch/{verb}"
         return self._call(Request("POST", path, json=body))
+
+    def erase_contact(self, contact_id: str) -> Answer:
+        """Delete a contact for good (GDPR); a refusal, or that it is gone, is the caller's.
+
+        By its id: an e-mail address that no contact has would be put on a blocklist.
+        """
+        request = Request("POST", _ERASE, json={"objectId": contact_id})
+        return self._call(request, may_be_missing=True)
 
     def search(self, kind: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """A page of a search. Its index lags behind what is written."""

@@ -97,6 +97,10 @@ class HubspotRemote:
         """Put appointments into HubSpot's recycle bin. Idempotent."""
         return self._writes.archive(self._settings.object, items)
 
+    def erase(self, ids: Sequence[str], /) -> Mapping[str, str]:
+        """Delete contacts for good, as HubSpot does it for the GDPR. Idempotent."""
+        return self._writes.erase(ids)
+
     def link(self, pairs: Sequence[Pair], /) -> Sequence[Outcome]:
         """Associate appointments with their contacts. Idempotent."""
         return self._links.link(pairs)

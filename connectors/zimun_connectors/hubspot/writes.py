@@ -75,6 +75,12 @@ class Writes:
         refused = _refused(kind, items, answer, _updated)
         return [refused.get(item.key, Done(item.key, item.id or "")) for item in items]
 
+    def erase(self, ids: Sequence[str]) -> dict[str, str]:
+        """Delete contacts for good; why, by id, HubSpot would not."""
+        answers = {each: self._api.erase_contact(each) for each in ids}
+        troubles = {each: trouble_of(answer) for each, answer in answers.items() if not answer.ok}
+        return {each: told.message for each, told in troubles.items() if not told.is_missing}
+
     def _filled(self, item: Item) -> dict[str, str]:
         """What a create writes; there is nothing to clear yet."""
         given = {name: spelled(value) for name, value in item.fields.items() if value is not None}

@@ -165,3 +165,9 @@ class Publisher:
     def _retire(self) -> None:
         settings = self._settings
         self._versions.retire(self._now(), settings.keep_versions, settings.keep_for)
+
+    def forget(self) -> None:
+        """Publish everything, and keep no version or page that has former rows."""
+        self.publish(more=False)
+        self._versions.retire(self._now(), keep=0, keep_for=timedelta(0))
+        self._state.rewrite()

@@ -10,7 +10,7 @@ from zimun_connectors.parquet.records import Known, Records
 from zimun_connectors.parquet.rows import parts, split
 from zimun_connectors.parquet.state import State
 from zimun_sync.model import Stream
-from zimun_sync.sinks import Batch, SinkContext, StoredChange
+from zimun_sync.sinks import Batch, Forgotten, SinkContext, StoredChange
 
 
 class Session:
@@ -79,6 +79,21 @@ class Session:
     def hashes(self, source: str, stream: Stream) -> Iterator[tuple[str, str]]:
         """Key and content hash of every record of that source and stream."""
         return self._records.hashes(self._publisher.held(stream).id, source)
+
+    def forget(self, forgotten: Forgotten) -> bool:
+        """Remove everything that may have former states of these records.
+
+        Returns:
+            Whether the sink ever held any of them.
+        """
+        numbers = {name: number for number, name in self.state.names().items()}
+        held = any(
+            name in numbers and self._records.known(numbers[name], source, keys)
+            for (source, name), keys in forgotten.keys.items()
+        )
+        if held:
+            self._publisher.forget()
+        return held
 
 
 def _is_news(change: StoredChange, known: Known | None) -> bool:

@@ -16,10 +16,16 @@ from zimun_connectors.parquet.session import Session
 from zimun_connectors.parquet.state import State
 from zimun_sync.errors import SinkBroken
 from zimun_sync.model import Stream
-from zimun_sync.sinks import Batch, Freshness, SinkContext, WriteResult
+from zimun_sync.sinks import Batch, Erasure, Forgotten, Freshness, SinkContext, WriteResult
 
 #: Changes written at a time: memory stays flat however large a batch is.
 _PIECE = 50_000
+
+_REMOVED = (
+    "Every version but the latest was removed, and the private database was written anew. A "
+    "reader that had files of a former version open keeps them until it closes them; copies and "
+    "backups are not touched."
+)
 
 
 class ParquetSink:
@@ -117,7 +123,7 @@ class ParquetSink:
             raise RuntimeError("the sink is used before open() or after close()")
         return self._session
 
-    # -- ShowsFreshness, ReadsBack, Adopts, Checks ---------------------------------------
+    # -- ShowsFreshness, ReadsBack, Adopts, Checks, Forgets ------------------------------
 
     def show_freshness(self, rows: Sequence[Freshness], /) -> None:
         """Replace `freshness.parquet`; no version is made for it."""
@@ -135,6 +141,12 @@ class ParquetSink:
         """Belong to the context's store and forget the sequences of the former one."""
         with explained(self._layout.root):
             self._opened.state.adopt(context.store_id)
+
+    def forget(self, forgotten: Forgotten, /) -> Erasure:
+        """Remove every replaced version, and write the private database anew."""
+        with explained(self._layout.root):
+            held = self._opened.forget(forgotten)
+        return Erasure(complete=True, message=_REMOVED if held else "It held nothing about them.")
 
     def check(self, context: SinkContext, /) -> None:
         """Try the folder, the group and the recorded identity."""

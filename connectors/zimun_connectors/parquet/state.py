@@ -59,6 +59,11 @@ class State(SinkState):
         if free > _WORTH_SHRINKING:
             self.db.executescript("PRAGMA incremental_vacuum")  # `execute` stops after a page
 
+    def rewrite(self) -> None:
+        """Write the database anew: its free pages and its log keep rows that waited here."""
+        self.db.execute("VACUUM")
+        self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
     # -- streams -------------------------------------------------------------------------
 
     def stream(self, name: str, *, dated: bool) -> Held:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from zimun_connectors.postgres import freshness, sql
+from zimun_connectors.postgres import forgetting, freshness, sql
 from zimun_connectors.postgres.config import PostgresSettings
 from zimun_connectors.postgres.connection import Connection, connect, lock, refuse_other_writer
 from zimun_connectors.postgres.errors import explained
@@ -11,7 +11,7 @@ from zimun_connectors.postgres.ledger import Ledger
 from zimun_connectors.postgres.tables import Tables
 from zimun_connectors.postgres.writer import Writer
 from zimun_sync.model import Stream
-from zimun_sync.sinks import Batch, Freshness, SinkContext, WriteResult
+from zimun_sync.sinks import Batch, Erasure, Forgotten, Freshness, SinkContext, WriteResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class PostgresSink:
             raise RuntimeError("the sink is used before open() or after close()")
         return self._session
 
-    # -- ShowsFreshness, ReadsBack, Adopts, Checks ---------------------------------------
+    # -- ShowsFreshness, ReadsBack, Adopts, Checks, Forgets ------------------------------
 
     def show_freshness(self, rows: Sequence[Freshness], /) -> None:
         """Replace the content of the table `freshness` in one transaction."""
@@ -109,6 +109,13 @@ class PostgresSink:
         session = self._opened
         with explained(self._settings.place):
             session.ledger.adopt(context.store_id)
+
+    def forget(self, forgotten: Forgotten, /) -> Erasure:
+        """Have the server write the tables concerned anew; it takes a lock on each for that."""
+        session = self._opened
+        streams = {stream for _, stream in forgotten.keys}
+        with explained(self._settings.place):
+            return forgetting.forget(session.connection, self._settings, streams)
 
     def check(self, context: SinkContext, /) -> None:
         """Do all that `open` does in a transaction, and take it back.

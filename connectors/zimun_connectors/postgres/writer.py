@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import psycopg
-from psycopg.sql import SQL
+from psycopg.sql import SQL, Identifier
 
 from zimun_connectors.postgres import sql
 from zimun_connectors.postgres.connection import Connection
@@ -78,4 +78,7 @@ class Writer:
             for row in rows:
                 copying.write_row(row.values)
         if len(rows) >= _ANALYZED_ROWS:
-            self.connection.execute(SQL("ANALYZE {}").format(staging))
+            # Of the keys only: what it samples of people would stay in the server's statistics.
+            self.connection.execute(
+                SQL("ANALYZE {} (_source, {})").format(staging, Identifier(batch.stream.key))
+            )

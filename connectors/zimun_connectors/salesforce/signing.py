@@ -47,8 +47,14 @@ class SignIn:
             observe=daily_budget,
             daily_reserve=settings.daily_reserve,
         )
-        deadline = settings.request_deadline
-        caller = Caller(self._address, self._auth, limits, deadline=deadline, max_bytes=_MOST_BYTES)
+        caller = Caller(
+            self._address,
+            self._auth,
+            limits,
+            deadline=settings.request_deadline,
+            max_bytes=_MOST_BYTES,
+            reach=settings.reach,
+        )
         caller.begin(context.called, context.stop)
         label = urlsplit(self._address()).netloc
         return Org(caller, settings.api_version), Account(org_id, label)
@@ -82,7 +88,9 @@ def organization_of(token: Any) -> str:
 
 def _auth(settings: SalesforceSettings) -> TokenAuth:
     endpoint = TokenEndpoint(
-        f"{settings.login_url}/services/oauth2/token", deadline=settings.request_deadline
+        f"{settings.login_url}/services/oauth2/token",
+        deadline=settings.request_deadline,
+        reach=settings.reach,
     )
     if settings.client_secret is not None:
         secret = settings.client_secret.get_secret_value()

@@ -15,8 +15,18 @@ from zimun_connectors.warehouse.memory import Held
 from zimun_connectors.warehouse.sql import CLAIM_COLUMNS
 from zimun_connectors.warehouse.tables import ALL, CLAIM, NAME, arrow_fields
 from zimun_sync.model import Stream
+from zimun_sync.sinks import Erasure
 
 _PART: Final = 10_000
+
+_PURGED: Final = (
+    "Former files of the tables were removed, and so were their logs' former entries: earlier "
+    "versions cannot be read any more. What a bucket keeps of removed objects is not reached."
+)
+
+#: How long a table's log goes back: the property, Delta's default, and not at all.
+_LOG_RETENTION: Final = "delta.logRetentionDuration"
+_USUAL, _NONE = "interval 30 days", "interval 0 seconds"
 
 
 class DeltaTables:
@@ -58,6 +68,14 @@ class DeltaTables:
             evolve_delta_table_schema(table, schema)
         return made
 
+    def forget(self, tables: Sequence[str]) -> Erasure:
+        """Remove former files of tables, and the log's entries that tell what was in them."""
+        for name in tables:
+            where, options = self._location(name)
+            if DeltaTable.is_deltatable(where, storage_options=options):
+                _purge(where, options)
+        return Erasure(complete=True, message=_PURGED)
+
     def _rows(
         self, table: str, columns: Sequence[str], source: str | None
     ) -> Iterator[Sequence[tuple[Any, ...]]]:
@@ -98,3 +116,16 @@ def _empty(table: DeltaTable, columns: Sequence[str], schema: pa.Schema) -> None
 
     anew = pa.RecordBatchReader.from_batches(wanted, batches())
     write_deltalake(table, anew, mode="overwrite", schema_mode="overwrite")
+
+
+def _purge(where: str, options: dict[str, str]) -> None:
+    """Leave the present version alone; its log begins with it."""
+    table = DeltaTable(where, storage_options=options)
+    usual = table.metadata().configuration.get(_LOG_RETENTION)
+    table.vacuum(0, dry_run=False, enforce_retention_duration=False, full=True)
+    table.alter.set_table_properties({_LOG_RETENTION: _NONE})
+    table = DeltaTable(where, storage_options=options)
+    table.create_checkpoint()
+    table.cleanup_metadata()
+    after = _USUAL if usual in (None, _NONE) else usual
+    table.alter.set_table_properties({_LOG_RETENTION: after})

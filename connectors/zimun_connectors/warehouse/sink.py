@@ -22,7 +22,7 @@ from zimun_connectors.warehouse.tables import columns_of
 from zimun_connectors.warehouse.warehouse import Warehouse
 from zimun_sync import freshness
 from zimun_sync.model import Stream
-from zimun_sync.sinks import Batch, Freshness, SinkContext, WriteResult
+from zimun_sync.sinks import Batch, Erasure, Forgotten, Freshness, SinkContext, WriteResult
 from zimun_sync.tables import freshness_table
 
 _MEMORY, _LOCK, _LOADS = "memory.sqlite", "lock", "loads"
@@ -130,7 +130,7 @@ class WarehouseSink:
             raise RuntimeError("the sink is used before open() or after close()")
         return self._session
 
-    # -- ShowsFreshness, ReadsBack, Adopts, Checks ---------------------------------------
+    # -- ShowsFreshness, ReadsBack, Adopts, Checks, Forgets ------------------------------
 
     def show_freshness(self, rows: Sequence[Freshness], /) -> None:
         """Replace the content of the table `freshness`."""
@@ -161,6 +161,16 @@ class WarehouseSink:
             session.memory.adopt(context.store_id)
             with session.memory.transaction():
                 session.memory.renew(claim.id, self._settings.fingerprint)
+
+    def forget(self, forgotten: Forgotten, /) -> Erasure:
+        """Purge the tables concerned, where a client can; else tell what a person has to do."""
+        session = self._opened
+        streams = {stream for _, stream in forgotten.keys}
+        tables = sorted(streams & session.context.streams.keys())
+        if not tables:
+            return Erasure(complete=True, message="It held nothing about them.")
+        with explained(self._settings.place):
+            return session.warehouse.forget(tables)
 
     def check(self, context: SinkContext, /) -> None:
         """Sign in and look whose the dataset is; rights to change it show with the first load."""

@@ -7,9 +7,12 @@ import dlt
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 
 from zimun_connectors.warehouse.claim import Claim, from_row
+from zimun_connectors.warehouse.config import WarehouseSettings
+from zimun_connectors.warehouse.forgetting import by_hand, vacuum
 from zimun_connectors.warehouse.memory import Held
 from zimun_connectors.warehouse.tables import ALL, CLAIM, NAME
 from zimun_sync.model import Stream
+from zimun_sync.sinks import Erasure
 
 _PART: Final = 10_000
 
@@ -34,16 +37,22 @@ class Tables(Protocol):
         """Make what is missing, and those columns anew; the streams that had no table before."""
         ...
 
+    def forget(self, tables: Sequence[str]) -> Erasure:
+        """Erase former rows of these tables, or tell what a person has to do."""
+        ...
+
 
 class SqlTables:
     """Speaks SQL; see `Tables`.
 
     Args:
         pipeline: knows the destination and the schema.
+        settings: the sink's.
     """
 
-    def __init__(self, pipeline: dlt.Pipeline) -> None:
+    def __init__(self, pipeline: dlt.Pipeline, settings: WarehouseSettings) -> None:
         self._pipeline = pipeline
+        self._settings = settings
 
     def claim(self) -> Claim | None:
         """Whose the dataset is; None where it is nobody's yet."""
@@ -67,6 +76,12 @@ class SqlTables:
             for stream in streams
             if stream.key in made.get(stream.name, _NOTHING)["columns"]
         }
+
+    def forget(self, tables: Sequence[str]) -> Erasure:
+        """Erase former rows where that takes SQL alone; else tell what a person has to do."""
+        if self._settings.destination == "postgres":
+            return vacuum(self._pipeline, self._settings.place, tables)
+        return by_hand(self._settings.destination, tables)
 
     def _drop(self, table: str, columns: Sequence[str]) -> None:
         """Drop columns where they are, and the table's double for rows on their way."""

@@ -18,6 +18,7 @@ from zimun_connectors.warehouse.sql import SqlTables, Tables
 from zimun_connectors.warehouse.tables import ALL, CLAIM, NAME, columns, schema
 from zimun_sync.errors import SinkBroken
 from zimun_sync.model import Stream
+from zimun_sync.sinks import Erasure
 
 #: dlt would load CSV where it may, which cannot tell an empty text from none.
 _FORMATS: Final = ("parquet", "insert_values")
@@ -126,6 +127,14 @@ class Warehouse:
             write_disposition=disposition,
         )
 
+    def forget(self, tables: Sequence[str]) -> Erasure:
+        """Erase former rows of tables, or tell what a person has to do.
+
+        Raises:
+            SinkUnavailable: not now.
+        """
+        return self._tables.forget(tables)
+
     def _run(self, into: dlt.Schema, rows: pa.Table, **resource: Any) -> None:
         if self._settings.table_format is not None:
             resource["table_format"] = self._settings.table_format
@@ -146,7 +155,7 @@ class Warehouse:
 
 def _tables(settings: WarehouseSettings, pipeline: dlt.Pipeline) -> Tables:
     if settings.destination != "filesystem":
-        return SqlTables(pipeline)
+        return SqlTables(pipeline, settings)
     from zimun_connectors.warehouse.delta import DeltaTables
 
     return DeltaTables(pipeline)

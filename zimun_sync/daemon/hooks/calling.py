@@ -10,11 +10,12 @@ import httpx
 from zimun_sync import __version__
 from zimun_sync.config.serving import HookSettings
 from zimun_sync.network.failures import is_untrusted
+from zimun_sync.network.reach import AddressRefused, Reach
 from zimun_sync.network.transport import DEADLINE
 from zimun_sync.templates import FIELDS, Fields, fill_body, fill_url, is_json
 
-#: Makes the way to an address.
-Transport = Callable[[str], httpx.BaseTransport]
+#: Makes the way to an address, as far as it may lead.
+Transport = Callable[[str, Reach], httpx.BaseTransport]
 
 #: All fields, for a hook that has no body of its own.
 _ALL: Final = "{" + ", ".join(f'"{name}": "{{{name}}}"' for name in FIELDS) + "}"
@@ -34,7 +35,8 @@ def send(settings: HookSettings, fields: Fields, transport: Transport) -> str:
     """
     try:
         request = _request(settings, fields)
-        with closing(transport(str(request.url))) as way:
+        reach = Reach.of(allow_private=settings.allow_private)
+        with closing(transport(str(request.url), reach)) as way:
             response = way.handle_request(request)
             response.close()  # of the answer only the status counts
     except (httpx.TransportError, httpx.InvalidURL, OSError, ValueError) as error:
@@ -77,6 +79,9 @@ def _judged(status: int, host: str) -> str:
 
 def _explained(error: Exception, settings: HookSettings) -> str:
     host = _host(settings)
+    if isinstance(error, AddressRefused):
+        cure = "; set the hook's allow_private: true if that is meant" if error.curable else ""
+        return f"Nothing was sent: {error}{cure}."
     if isinstance(error, httpx.TimeoutException):
         return f"{host} did not answer within {settings.timeout:g} seconds."
     if is_untrusted(error):

@@ -42,7 +42,7 @@ class Hooks:
         progress: tells whether sinks have taken what a call waits for.
         store: the state.
         emit: told what came of calls.
-        transport: makes the way to an address.
+        transport: makes the way to an address, as far as it may lead.
         chance: a number from 0 to 1, spreads retries.
     """
 

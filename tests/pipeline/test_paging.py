@@ -1,0 +1,303 @@
+"""Page drift: listings that move while they are read are read again, and others are not."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from tests.pipeline.conftest import STREAMS, Bench
+from tests.pipeline.moving import ORDERS, Case, Desk, MovingApi, tried
+from tests.states import put_new_state
+from tests.thorough import THOROUGH, times
+from zimun_sync.errors import PageTokenExpired, SourceUnavailable
+from zimun_sync.events import ListingRepeated, ListingUnsettled
+from zimun_sync.normalize import normalize_items
+from zimun_sync.pipeline.passes import MAX_PASSES, Paging
+from zimun_sync.pipeline.sources import SourceJob
+from zimun_sync.pipeline.sync import Sync, SyncOptions
+from zimun_sync.store import Run, Store
+from zimun_sync.zimun import Page
+
+Make = Callable[..., dict[str, Any]]
+Changes = dict[int, Callable[[], None]]
+
+
+class Moving:
+    """Thirty appointments in three pages; `changes` happen before requests for a page of them."""
+
+    def __init__(self, bench: Bench, make: Make) -> None:
+        self.bench = bench
+        self.api = bench.api
+        self.make = make
+        self.paging = Paging.AUTO
+        self.changes: Changes = {}
+        self.asked = 0
+        self._page = self.api.page
+        self.api.page = self.page  # type: ignore[method-assign, assignment]
+        self.put(*range(30))
+
+    def put(self, *numbers: int) -> None:
+        """Let these be listed, in this order."""
+        self.api.put("appointments", *map(self.make, numbers))
+
+    def page(self, stream: str, *rest: Any) -> Page:
+        if stream == "appointments":
+            number, self.asked = self.asked, self.asked + 1
+            self.changes.get(number, lambda: None)()
+        return self._page(stream, *rest)
+
+    def sync(self) -> Run:
+        """Sync; the run of appointments."""
+        self.asked = 0
+        self.api.calls.clear()
+        job = SourceJob("main", self.api, self.bench.rules, STREAMS, paging=self.paging)
+        options = SyncOptions(patience=0.0, stop=self.bench.options.stop)
+        report = Sync(
+            self.bench.store, [job], self.bench.sinks, self.bench.events.append, options
+        ).run()
+        return report.runs[-1]
+
+    def keys(self) -> set[int]:
+        """Numbers of the appointments in the sink."""
+        return {int(key.removeprefix("a_")) for key in self.bench.sink.keys()}  # noqa: SIM118 - no dict
+
+    def reasons(self) -> list[str]:
+        """Why listings were repeated."""
+        return [event.reason for event in self.bench.of(ListingRepeated)]
+
+
+@pytest.fixture
+def moving(bench: Bench, make_appointment: Make) -> Moving:
+    return Moving(bench, make_appointment)
+
+
+@pytest.mark.parametrize("paging", [Paging.AUTO, Paging.STABLE])
+def test_a_quiet_source_is_read_once(moving: Moving, paging: Paging) -> None:
+    moving.paging = paging
+    for _ in range(2):
+        run = moving.sync()
+        assert (run.passes, run.pages, run.records, run.found_late) == (1, 3, 30, 0)
+        assert len(moving.api.tokens_of("appointments")) == 3
+    assert moving.reasons() == []
+
+
+def test_records_made_and_removed_between_nights_are_no_movement(moving: Moving) -> None:
+    moving.sync()
+    moving.put(*range(2, 34))
+    run = moving.sync()
+    assert (run.passes, run.tombstoned) == (1, 2)
+
+
+def test_a_record_on_two_pages_brings_another_pass(moving: Moving) -> None:
+    # One is made in front, and 9 comes twice; then three are removed, and 19 to 21 are skipped.
+    moving.changes = {
+        1: lambda: moving.put(50, *range(30)),
+        2: lambda: moving.put(*range(2, 30)),
+    }
+    run = moving.sync()
+    assert (run.status, run.passes) == ("succeeded", 3)
+    assert moving.keys() >= {*range(2, 30)}
+    assert (run.records, run.pages, run.found_late) == (28, 9, 0)
+    assert moving.reasons() == [
+        "1 record was listed on two pages",
+        "3 records were found only by the last pass",
+    ]
+    assert [event.passes for event in moving.bench.of(ListingRepeated)] == [2, 3]
+
+
+def test_an_edited_record_that_comes_twice_brings_another_pass(moving: Moving) -> None:
+    edited = moving.make(3, notes="later", updated_at="2026-11-19T00:00:00Z")
+
+    def move_to_the_end() -> None:
+        rest = [moving.make(number) for number in range(30) if number != 3]
+        moving.api.put("appointments", *rest, edited)
+
+    moving.changes = {1: move_to_the_end}
+    run = moving.sync()
+    assert (run.passes, moving.reasons()[0]) == (3, "1 record was listed on two pages")
+    assert moving.keys() == {*range(30)}  # 10 had moved to the page before
+
+
+def test_a_missed_record_that_is_there_brings_another_pass(moving: Moving) -> None:
+    moving.put(*range(29))
+    moving.sync()
+    # 29 is new, 20 is known; both move to a page that was read when 0 and 1 are removed.
+    moving.put(*range(20), 29, *range(20, 29))
+    moving.changes = {2: lambda: moving.put(*range(2, 20), 29, *range(20, 29))}
+    run = moving.sync()
+    assert moving.reasons() == [
+        "a record that it missed is there",
+        "1 record was found only by the last pass",
+    ]
+    assert (run.passes, moving.keys()) == (3, {*range(30)})
+
+
+def test_a_record_found_by_id_alone_takes_no_third_pass(moving: Moving) -> None:
+    moving.sync()
+    moving.changes = {1: lambda: moving.put(*range(1, 30))}
+    run = moving.sync()
+    assert (run.passes, run.found_late) == (2, 0)
+    assert moving.api.by_id_calls[-1] == "a_00010"
+    assert (moving.sync().tombstoned, moving.keys()) == (1, {*range(1, 30)})
+
+
+def test_nothing_is_asked_for_by_id_that_a_later_pass_brought(moving: Moving) -> None:
+    moving.sync()
+    moving.changes = {1: lambda: moving.put(*range(5, 30))}
+    moving.sync()
+    # Of five that were skipped the first one is asked for; then the others are listed.
+    skipped = [f"a_{number:05d}" for number in range(10, 15)]
+    assert [key for key in moving.api.by_id_calls if key in skipped] == skipped[:1]
+
+
+def test_a_record_that_is_never_listed_brings_another_pass_once(moving: Moving) -> None:
+    moving.sync()
+    moving.put(*range(29))
+    moving.api.unlisted = [moving.make(29)]
+    assert [moving.sync().passes for _ in range(3)] == [2, 1, 1]
+    assert moving.api.by_id_calls.count("a_00029") == 3  # each night: it may be gone
+    moving.api.unlisted = []
+    assert moving.sync().tombstoned == 1
+
+
+def test_unstable_is_read_until_a_pass_finds_nothing_new(moving: Moving) -> None:
+    moving.paging = Paging.UNSTABLE
+    assert moving.sync().passes == 2
+    assert moving.reasons() == ["paging is set to unstable"]
+    moving.changes = {1: lambda: moving.put(*range(1, 30)), 4: lambda: moving.put(*range(2, 30))}
+    assert moving.sync().passes == 3  # 10 was skipped by the first one, 11 by the second
+    assert moving.reasons()[2] == "1 record was found only by the last pass"
+
+
+def test_a_listing_of_one_page_is_read_once_whatever_is_set(moving: Moving) -> None:
+    moving.paging = Paging.UNSTABLE
+    moving.put(*range(10))
+    assert moving.sync().passes == 1
+
+
+def test_stable_is_read_once_whatever_it_shows(moving: Moving) -> None:
+    moving.paging = Paging.STABLE
+    moving.changes = {1: lambda: moving.put(50, *range(30))}
+    run = moving.sync()
+    assert (run.passes, run.pages) == (1, 4)
+
+
+def _hide(moving: Moving, shown: int) -> Callable[[], None]:
+    """Show one more of the records that stood all along each time."""
+    return lambda: moving.put(*range(29 - MAX_PASSES + shown), 40)
+
+
+def test_five_passes_that_were_not_enough_are_told(moving: Moving) -> None:
+    moving.paging = Paging.UNSTABLE
+    moving.changes = {3 * number: _hide(moving, number) for number in range(MAX_PASSES)}
+    run = moving.sync()
+    assert (run.status, run.passes, run.found_late) == ("succeeded", MAX_PASSES, 1)
+    [told] = moving.bench.of(ListingUnsettled)
+    assert (told.passes, told.found_late) == (MAX_PASSES, 1)
+    assert "the next night" in told.reason
+    moving.changes = {}
+    assert moving.sync().found_late == 0
+
+
+def test_what_is_made_or_edited_meanwhile_is_not_late(moving: Moving) -> None:
+    moving.paging = Paging.UNSTABLE
+    new = "2027-01-01T00:00:00Z"
+
+    def change() -> None:
+        edited = [moving.make(number, notes="new", updated_at=new) for number in (3, 40)]
+        kept = [moving.make(number) for number in range(30) if number != 3]
+        moving.api.put("appointments", *edited, *kept)
+
+    moving.changes = {3: change}
+    run = moving.sync()
+    assert (run.passes, run.found_late) == (2, 0)
+    assert moving.keys() == {*range(30), 40}
+
+
+def test_an_unchanged_page_is_not_decoded_by_a_later_pass(
+    moving: Moving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moving.paging = Paging.UNSTABLE
+    counts: list[int] = []
+
+    def counted(items: Any, normalizer: Any) -> Any:
+        counts.append(len(items))
+        return normalize_items(items, normalizer)
+
+    monkeypatch.setattr("zimun_sync.pipeline.normalizing.normalize_items", counted)
+    run = moving.sync()
+    assert (run.passes, run.records) == (2, 30)
+    assert sum(counts) == 30 + 2  # the first pass, the organization and the location
+
+
+def test_a_second_pass_that_failed_goes_on_at_its_checkpoint(moving: Moving) -> None:
+    moving.paging = Paging.UNSTABLE
+
+    def fail() -> None:
+        raise SourceUnavailable("Gone.")
+
+    moving.changes = {5: fail}
+    assert moving.sync().status == "failed"
+    moving.changes = {}
+    run = moving.sync()
+    assert moving.api.tokens_of("appointments") == ["20"]
+    assert (run.status, run.passes, run.resumes, run.pages, run.records) == (
+        "succeeded", 2, 1, 6, 30,
+    )  # fmt: skip
+
+
+def test_a_second_pass_whose_token_expired_begins_again_alone(moving: Moving) -> None:
+    moving.paging = Paging.UNSTABLE
+
+    def expire() -> None:
+        raise PageTokenExpired("Too old.")
+
+    moving.changes = {5: expire}
+    run = moving.sync()
+    assert moving.api.tokens_of("appointments")[3:] == [None, "10", None, "10", "20"]
+    assert (run.status, run.passes, run.restarts, run.records) == ("succeeded", 2, 1, 30)
+
+
+def test_deletions_wait_for_the_last_pass(moving: Moving) -> None:
+    moving.sync()
+    moving.paging = Paging.UNSTABLE
+    moving.changes = {0: lambda: moving.put(*range(15)), 2: lambda: moving.put(*range(30))}
+    run = moving.sync()  # the first pass lacked half of them, and would have been held
+    assert (run.status, run.passes, moving.keys()) == ("succeeded", 3, {*range(30)})
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("known", [False, True])
+def test_share_of_nights_that_lose_a_record(order: str, known: bool) -> None:
+    """Measured at length by `python -m tests.pipeline.moving`: see docs/paging.md."""
+    case = Case(0, order, known, Paging.AUTO)
+    found = tried(case, times(12, 1_000))
+    lost, plain = (sum(each[at] for each in found) / len(found) for at in (1, 0))
+    if order.startswith("keyset"):
+        assert lost == plain == 0
+        return
+    assert plain > 0.5
+    assert lost <= (0.02 if known and THOROUGH else 0.2)
+
+
+def test_killed_between_any_two_pages_it_ends_the_same(tmp_path: Path) -> None:
+    """Stopped after every page, a busy listing goes on, in whichever pass it was."""
+    put_new_state(tmp_path)
+    clock = [datetime(2026, 11, 20, tzinfo=UTC)]
+    with Store.open("sqlite:///state.db", tmp_path, lambda: clock[0]) as store:
+        api = MovingApi("offset by updated_at, newest first", Random(7))
+        for _ in range(60):
+            api.make()
+        api.busy = True
+        desk = Desk(store, clock, "main", api, Paging.UNSTABLE)
+        runs: list[Run] = []
+        while not runs or runs[-1].status == "running":
+            desk.step()
+            runs.append(store.runs.recent(1)[0])
+        assert runs[-1].pages == api.served  # none was fetched again
+        assert (runs[-1].status, runs[-1].resumes) == ("succeeded", len(runs) - 1)
+        assert runs[-1].passes > 1
+        assert set.intersection(*api.stood) <= desk.held()
