@@ -10,11 +10,13 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from psycopg import sql
 
 # How long an example takes says something of the machine, not of the code.
 settings.register_profile("untimed", deadline=None)
+# For who only asks whether a test fails: `make mutation`.
+settings.register_profile("unshrunk", deadline=None, phases=[Phase.explicit, Phase.generate])
 settings.load_profile("untimed")
 
 _ROLE = "zimun"

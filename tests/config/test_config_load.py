@@ -1,17 +1,20 @@
 """A right configuration: what its settings become and where it is looked for."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
-from zimun_sync.config import Config, load
+from zimun_sync.config import Config, load, loading
 from zimun_sync.errors import ConfigError
 from zimun_sync.zimun.settings import ListedName
 
 Load = Callable[..., Config]
 Write = Callable[[str], Path]
+
+_NOBODY = 65534
 
 MINIMAL = """\
 sources:
@@ -150,6 +153,26 @@ def test_no_file_at_all_points_to_init(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(ConfigError, match=r"no configuration: neither zimun-sync\.yaml") as caught:
         load(None, {})
     assert "zimun-sync init" in caught.value.hint
+
+
+def test_a_private_folder_is_told_where_it_would_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`/etc/zimun-sync` belongs to the service's user alone."""
+    hidden = tmp_path / "etc" / "config.yaml"
+    hidden.parent.mkdir(mode=0)
+    monkeypatch.setattr(loading, "SEARCHED", (hidden,))
+    user = os.geteuid()
+    if user == 0:  # whom no folder is closed to
+        os.seteuid(_NOBODY)
+    try:
+        with pytest.raises(
+            ConfigError, match=r"config\.yaml: cannot be read: Permission"
+        ) as caught:
+            load(None, {})
+    finally:
+        os.seteuid(user)
+    assert "may read" in caught.value.hint
 
 
 def test_a_variable_that_names_no_file_is_not_passed_over(write: Write) -> None:

@@ -54,6 +54,20 @@ def test_json_and_exact_decimals_can_be_queried_as_such(bench: "Bench") -> None:
     ]
 
 
+def test_a_look_at_the_sink_shows_readers_nothing_new(bench: "Bench") -> None:
+    killed = bench.opened()
+    killed.write(make_batch(upsert(1, "a_1")))
+    killed.write(make_batch(upsert(2, "a_2"), more=True))
+    killed._release()
+    looking = bench.sink()
+    looking.open(bench.context(looking=True))
+    assert len(list(looking.read_back("main", APPOINTMENTS))) == 2
+    looking.close()
+    assert bench.query(KEYS) == [("a_1",)]
+    bench.opened()
+    assert bench.query(KEYS) == [("a_1",), ("a_2",)]
+
+
 def test_small_changes_go_to_the_delta_and_leave_the_snapshot_alone(bench: "Bench") -> None:
     sink = _filled(bench)
     snapshot = files.fingerprint(bench.data / "snapshot.duckdb")

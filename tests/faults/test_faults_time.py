@@ -12,7 +12,10 @@ from tests.thorough import times
 TEN_MINUTES, A_DAY, YEARS = 600, 86_400, 5 * 365 * 86_400
 
 
-@pytest.mark.parametrize(("ahead", "said"), [(TEN_MINUTES, "too-old"), (-TEN_MINUTES, "too-new")])
+@pytest.mark.parametrize(
+    ("ahead", "said"),
+    [(TEN_MINUTES, "too-old"), (-TEN_MINUTES, "too-new")][: times(1, 2)],
+)
 def test_a_clock_that_is_ten_minutes_off(synced: World, ahead: int, said: str) -> None:
     """Pulls do not mind. A good webhook is refused with a reason of its own, and sent again."""
     synced.change()

@@ -25,9 +25,10 @@ class Desk:
         self.now = datetime.fromisoformat("2026-11-20T23:30:00+00:00")
         self._sinks: list[ParquetSink] = []
 
-    def context(self) -> SinkContext:
+    def context(self, *, looking: bool = False) -> SinkContext:
         context = sink_context()
-        return SinkContext(context.name, context.store_id, context.heads, lambda: self.now)
+        given = context.name, context.store_id, context.heads, lambda: self.now
+        return SinkContext(*given, looking=looking)
 
     def make(self, **settings: Any) -> ParquetSink:
         sink = connector.build(ParquetSettings(path=Path("parquet"), **settings), self.folder)

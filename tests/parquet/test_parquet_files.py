@@ -55,6 +55,20 @@ def test_types_and_comments(desk: "Desk") -> None:
     assert row["month"] == "2026-11"
 
 
+def test_a_look_at_the_sink_shows_readers_nothing_new(desk: "Desk") -> None:
+    killed = desk.open()
+    killed.write(make_batch(_booking(1, "a_1")))
+    killed.write(make_batch(_booking(2, "a_2"), more=True))
+    killed._release()
+    looking = desk.make()
+    looking.open(desk.context(looking=True))
+    assert len(list(looking.read_back("main", APPOINTMENTS))) == 2
+    looking.close()
+    assert desk.table().num_rows == 1
+    desk.open()
+    assert desk.table().num_rows == 2
+
+
 def test_appointments_lie_in_the_month_of_their_local_date(desk: "Desk") -> None:
     late = datetime(2026, 11, 1, 4, 30, tzinfo=UTC)  # still October in New York
     new_york = upsert(3, "a_3", starts_at=late, local_date=date(2026, 10, 31))

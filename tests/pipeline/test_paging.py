@@ -13,7 +13,7 @@ from tests.pipeline.moving import ORDERS, Case, Desk, MovingApi, tried
 from tests.states import put_new_state
 from tests.thorough import THOROUGH, times
 from zimun_sync.errors import PageTokenExpired, SourceUnavailable
-from zimun_sync.events import ListingRepeated, ListingUnsettled
+from zimun_sync.events import DeletionsHeld, ListingRepeated, ListingUnsettled
 from zimun_sync.normalize import normalize_items
 from zimun_sync.pipeline.passes import MAX_PASSES, Paging
 from zimun_sync.pipeline.sources import SourceJob
@@ -161,6 +161,100 @@ def test_a_record_that_is_never_listed_brings_another_pass_once(moving: Moving) 
     assert moving.api.by_id_calls.count("a_00029") == 3  # each night: it may be gone
     moving.api.unlisted = []
     assert moving.sync().tombstoned == 1
+
+
+def test_too_many_missing_are_looked_for_once_more(moving: Moving) -> None:
+    """Twelve slip at once: what a second pass finds needs nobody's approval."""
+    moving.put(*range(60))
+    moving.sync()
+    moving.changes = {3: lambda: moving.put(*range(12, 60))}
+    run = moving.sync()
+    assert moving.reasons() == [
+        "it lacks 12 of 60 records",
+        "12 records were found only by the last pass",
+    ]
+    assert (run.status, run.passes, run.tombstoned) == ("succeeded", 3, 0)
+    assert moving.bench.of(DeletionsHeld) == []
+    moving.changes = {}
+    run = moving.sync()  # and these twelve are gone indeed
+    assert (run.status, run.passes) == ("needs_attention", 2)
+
+
+def test_records_that_are_really_gone_cost_one_more_listing_once(moving: Moving) -> None:
+    moving.put(*range(60))
+    moving.sync()
+    before = len(moving.api.by_id_calls)
+    moving.put(*range(40))
+    found = [moving.sync() for _ in range(3)]
+    assert [(run.status, run.passes) for run in found] == [
+        ("needs_attention", 2),
+        ("needs_attention", 1),
+        ("needs_attention", 1),
+    ]
+    assert "lacks 20 of 60 records" in str(found[0].error)
+    assert len(moving.api.by_id_calls) == before  # stopped before any was asked for
+    assert len(moving.bench.of(DeletionsHeld)) == 3
+
+
+def test_a_brake_that_came_after_a_kill_is_looked_at_again(moving: Moving) -> None:
+    """Ended between the brake and the second pass, the run goes on with that pass."""
+    moving.put(*range(60))
+    moving.sync()
+    moving.put(*range(40))
+
+    def fail() -> None:
+        raise SourceUnavailable("Gone.")
+
+    moving.changes = {4: fail}
+    assert (moving.sync().status, moving.reasons()) == ("failed", ["it lacks 20 of 60 records"])
+    moving.changes = {}
+    moving.put(*range(60))
+    run = moving.sync()
+    assert (run.status, run.passes, run.resumes, run.tombstoned) == ("succeeded", 3, 1, 0)
+
+
+def test_what_always_comes_twice_brings_another_pass_once(moving: Moving) -> None:
+    """A list made by a join shows one record on two pages, whatever happens."""
+    moving.put(*range(29), 5)
+    assert [moving.sync().passes for _ in range(4)] == [2, 1, 1, 1]
+    assert moving.reasons() == ["1 record was listed on two pages"]
+    moving.changes = {1: lambda: moving.put(*range(-1, 29), 5)}
+    moving.sync()  # 9 comes twice too
+    assert moving.reasons()[1] == "1 record was listed on two pages"
+    moving.changes = {}
+    assert moving.sync().passes == 1
+
+
+def test_what_came_twice_long_ago_is_no_habit(moving: Moving) -> None:
+    moving.put(*range(29), 5)
+    moving.sync()
+    moving.put(*range(30))
+    assert moving.sync().passes == 1
+    moving.put(*range(29), 5)
+    assert moving.sync().passes == 2  # what is remembered is of the last run
+
+
+def test_a_window_that_goes_on_brings_another_pass_once(moving: Moving) -> None:
+    """What leaves it answers by id; that it did not move is seen once, not every night."""
+    moving.api.unlisted = [moving.make(number) for number in range(40)]
+    passes = []
+    for first in range(6):
+        moving.put(*range(first, 30 + first))
+        passes.append(moving.sync().passes)
+    assert passes == [1, 2, 1, 1, 1, 1]
+    assert moving.keys() == {*range(35)}
+
+
+def test_a_window_hides_no_movement_for_longer_than_a_night(moving: Moving) -> None:
+    moving.api.unlisted = [moving.make(number) for number in range(40)]
+    for first in range(3):
+        moving.put(*range(first, 30 + first))
+        moving.sync()
+    moving.changes = {1: lambda: moving.put(*range(3, 32))}  # 12 slips to the page before
+    assert moving.sync().passes == 1
+    moving.changes = {1: lambda: moving.put(*range(4, 32))}  # 12 is listed again, 13 slips
+    assert moving.sync().passes > 1
+    assert moving.reasons()[1] == "a record that it missed is there"
 
 
 def test_unstable_is_read_until_a_pass_finds_nothing_new(moving: Moving) -> None:

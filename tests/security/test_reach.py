@@ -30,6 +30,10 @@ NEVER = [
     "fe80::1%lo",
     "::ffff:169.254.169.254",
     "64:ff9b::a9fe:a9fe",
+    "64:ff9b:1::a9fe:a9fe",
+    "64:ff9b:1:a9fe:a9:fe00::",
+    "::a9fe:a9fe",
+    "::ffff:0:a9fe:a9fe",
     "0.0.0.0",
     "::",
     "224.0.0.1",
@@ -42,17 +46,32 @@ PRIVATE = [
     "::ffff:127.0.0.1",
     "2002:7f00:1::",
     "64:ff9b::7f00:1",
+    "64:ff9b:1::7f00:1",
+    "64:ff9b:1::101:101",
+    "::127.0.0.1",
+    "::10.0.0.1",
+    "::ffff:0:7f00:1",
     "10.0.0.1",
     "172.16.0.1",
     "192.168.1.1",
     "100.64.0.1",
     "fc00::1",
     "fd12:3456::1",
+    "fec0::1",
+    "5f00::1",
+    "3fff::1",
     "198.18.0.1",
     "240.0.0.1",
     "0.1.2.3",
 ]
-PUBLIC = ["93.184.215.14", "1.1.1.1", "2606:4700::1111", "64:ff9b::101:101", "2002:101:101::"]
+PUBLIC = [
+    "93.184.215.14",
+    "1.1.1.1",
+    "2606:4700::1111",
+    "64:ff9b::101:101",
+    "2002:101:101::",
+    "::1.1.1.1",
+]
 SPELLINGS = ["127.1", "2130706433", "0x7f.0.0.1", "localhost", "LocalHost.", "[::1]"]
 
 PLENTY = Pace(per_window=1000, window_seconds=1.0)
@@ -146,6 +165,21 @@ def test_one_address_inside_is_enough(names: Names, server: Loopback) -> None:
     with pytest.raises(AddressRefused):
         ask(f"http://crm.example:{server.address.rpartition(':')[2]}/", Reach.PUBLIC)
     assert not server.seen
+
+
+def test_a_machine_of_the_local_network_is_called_where_that_is_configured(
+    names: Names, server: Loopback
+) -> None:
+    """Its name leads to its link-local address too, which is left out."""
+    names["odoo.local"] = [["fe80::21e:6ff:fe00:1", "127.0.0.1"]]
+    names["router.local"] = [["fe80::21e:6ff:fe00:1", "169.254.1.1"]]
+    port = int(server.address.rpartition(":")[2])
+    assert ask(f"http://odoo.local:{port}/", Reach.PRIVATE) == 200
+    assert Reach.PRIVATE.resolve("odoo.local", port) == ["127.0.0.1"]
+    for host, reach in (("odoo.local", Reach.PUBLIC), ("router.local", Reach.PRIVATE)):
+        with pytest.raises(AddressRefused, match=rf"{host} leads to fe80::21e:6ff:fe00:1"):
+            ask(f"http://{host}:{port}/", reach)
+    assert len(server.seen) == 1
 
 
 def test_the_address_that_was_judged_is_the_one_connected_to(

@@ -1,6 +1,8 @@
 """A secret that a command prints: no shell, no waiting, and nothing of it in any message."""
 
 import json
+import os
+import select
 import sys
 from pathlib import Path
 
@@ -104,6 +106,37 @@ def test_one_that_waits_for_a_person_is_ended(tmp_path: Path) -> None:
         run_for_secret(python("import time; time.sleep(60)"), tmp_path, seconds=0.2)
     with pytest.raises(ConfigError, match="exit code 1"):
         run_for_secret(python("input('Passphrase: ')"), tmp_path)
+
+
+@pytest.fixture
+def fifo(tmp_path: Path) -> Path:
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    return path
+
+
+def test_what_a_command_leaves_running_is_not_waited_for(tmp_path: Path, fifo: Path) -> None:
+    """An agent inherits the output and keeps it open; it stays until the pipe is opened."""
+    command = ["sh", "-c", f"cat {fifo} & echo s3cret"]
+    assert run_for_secret(command, tmp_path, seconds=20) == "s3cret"
+    os.close(os.open(fifo, os.O_WRONLY))  # returns only when the agent reads, so it lives
+
+
+def test_a_command_that_is_ended_takes_along_what_it_started(tmp_path: Path, fifo: Path) -> None:
+    script = f"(echo started; exec sleep 60) > {fifo} & wait"
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    with os.fdopen(reader, "rb", buffering=0) as started:
+        with pytest.raises(ConfigError, match="was not done"):
+            run_for_secret(["sh", "-c", script], tmp_path, seconds=1)
+        assert started.readline() == b"started\n"
+        assert select.select([started], [], [], 20)[0]  # its end: nobody holds the pipe any more
+        assert started.read(1) == b""
+
+
+def test_a_command_that_prints_for_ever_is_ended(tmp_path: Path) -> None:
+    """Before its time is over: no more is read than is needed to tell that it is no secret."""
+    with pytest.raises(ConfigError, match="more than 1 MiB"):
+        run_for_secret(["yes"], tmp_path, seconds=60)
 
 
 def test_two_ways_at_once_are_refused(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ FIELDS = st.sampled_from(EVIL) | TEXT
 COLUMN = "promoted_1"
 NAME = "fuzzed"
 FUZZED = settings(
-    max_examples=times(6, 300),
+    max_examples=times(3, 300),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

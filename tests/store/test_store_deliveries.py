@@ -53,6 +53,7 @@ def test_sinks_that_took_something_are_known_whatever_the_stream(
     for sink, stream in (("files", STREAM), ("files", "staff"), ("crm", STREAM)):
         record(store, lease, Place(sink, SOURCE, stream), "v1", delivered(5, "a"))
     assert store.deliveries.everybody() == ["crm", "files"]
+    assert store.deliveries.places("files") == {(SOURCE, STREAM), (SOURCE, "staff")}
     assert store.deliveries.known("files")
     assert not store.deliveries.known("fil")
 

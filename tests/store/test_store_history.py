@@ -54,8 +54,8 @@ class Desk:
         run = self.store.runs.begin(self.lease, SOURCE, STREAM, "p", fresh=True)
         self.store.pages.commit(self.lease, run, PageRecords(records, (), None, asked_at))
 
-    def tell(self, record: Normalized, sent_at: int = 0) -> None:
-        understood = Understood(records=[(record, sent_at)])
+    def tell(self, *records: Normalized, sent_at: int = 0) -> None:
+        understood = Understood(records=[(record, sent_at) for record in records])
         rules = self.store.renormalizer.fingerprint(SOURCE)
         self.store.inbox.settle(self.lease, SOURCE, STREAM, understood, rules)
 
@@ -141,6 +141,25 @@ def test_two_versions_of_one_page_are_both_kept(desk: Desk) -> None:
     ]
 
 
+def test_versions_told_together_are_all_kept(desk: Desk) -> None:
+    untimed = appointment("a", None, notes="last")
+    told = [appointment("a", 20, notes="second"), untimed, appointment("a", 10, notes="first")]
+    desk.tell(*told, sent_at=30 * SECOND)
+    assert desk.versions("notes")["a"] == [
+        (at(10), at(20), "first"),
+        (at(20), at(30), "second"),
+        (at(30), None, "last"),
+    ]
+
+
+def test_what_a_listing_shows_and_the_api_denies_is_no_version_of_the_future(desk: Desk) -> None:
+    true = appointment("a", 10, status="held")
+    desk.show(true)
+    run = desk.store.runs.begin(desk.lease, SOURCE, STREAM, "p", fresh=True)
+    desk.store.pages.correct(desk.lease, run, true, 40 * SECOND, listed=appointment("a", 20))
+    assert desk.versions() == {}
+
+
 def test_what_a_listing_shows_late_and_the_api_denies_was_there_before(desk: Desk) -> None:
     desk.show(appointment("a", 10, status="held"))
     desk.tell(appointment("a", 30, status="cancelled"))
@@ -160,6 +179,15 @@ def test_a_version_put_in_anothers_place_stands_from_no_earlier(desk: Desk) -> N
         (at(90), at(95), "right"),
         (at(95), None, "newer"),
     ]
+
+
+def test_a_version_that_is_confirmed_stands_from_no_earlier(desk: Desk) -> None:
+    desk.show(appointment("a", None, notes="wrong"), asked_at=90 * SECOND)
+    run = desk.store.runs.begin(desk.lease, SOURCE, STREAM, "p", fresh=True)
+    right = appointment("a", None, notes="right")
+    desk.store.pages.correct(desk.lease, run, right, 50 * SECOND)
+    desk.show(right, asked_at=95 * SECOND)
+    assert desk.versions("notes")["a"] == [(at(90), at(90), "wrong"), (at(90), None, "right")]
 
 
 def test_a_deletion_is_a_version(desk: Desk) -> None:

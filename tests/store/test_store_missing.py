@@ -80,6 +80,27 @@ def now_of(clock: Ticking) -> int:
     return to_micros(clock())
 
 
+def leave_unlisted(nights: Nights, keys: str, night: Listing) -> None:
+    """What a listing missed, and answered by id."""
+    nights.find(night)
+    nights.store.missing.found(nights.lease, night.run, keys)
+
+
+def test_what_was_lately_never_listed_makes_another_pass_futile(nights: Nights) -> None:
+    nights.bring("abcde")
+    leave_unlisted(nights, "a", nights.bring("bcde"))
+    assert nights.miss("cde").futile
+    nights.store.missing.found(nights.lease, start(nights.store, nights.lease).run, "ab")
+    nights.clock.forward(8 * 24 * 3600)
+    assert not nights.miss("de").futile  # that was long ago
+
+
+def test_what_is_listed_again_had_moved(nights: Nights) -> None:
+    nights.bring("abcde")
+    leave_unlisted(nights, "ab", nights.bring("cde"))
+    assert not nights.miss("bde").futile
+
+
 # -- finding ------------------------------------------------------------------------------
 
 
@@ -203,7 +224,7 @@ def test_held_records_go_on_to_wait_for_the_latest_listing(nights: Nights, store
     before = nights.bring(TWENTY[:5])
     nights.find(before, NARROW)
     after = nights.bring(TWENTY[:4])
-    assert nights.find(after, NARROW) == Missed(held=20, newly=16, braked=True)
+    assert nights.find(after, NARROW) == Missed(held=20, newly=16, braked=True, futile=True)
     assert store.missing.approve(before.run.run_id) == 0
     assert store.missing.approve(after.run.run_id) == 16
 

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from itertools import count, pairwise
 
 import pytest
@@ -20,7 +21,7 @@ from tests.store.conftest import (
     start,
 )
 from zimun_sync.errors import LeaseLost, StoreError
-from zimun_sync.normalize import Normalized, normalize_items
+from zimun_sync.normalize import Normalized, Refused, normalize_items
 from zimun_sync.store import (
     LEASE_SECONDS,
     Lease,
@@ -30,6 +31,7 @@ from zimun_sync.store import (
     Prints,
     Store,
 )
+from zimun_sync.store.known_pages import digest_of, marks_of
 from zimun_sync.store.schema import history, records
 
 _keys = (f"s_{number}" for number in count())
@@ -118,6 +120,69 @@ def test_what_has_changed_since_is_not_known(listing: Listing, feed: Feed) -> No
     with pytest.raises(PageChanged):
         _known(listing, record("a"), record("b"))
     assert feed.names() == {"a": "Cut", "b": "Colour"}
+
+
+def _remember(
+    listing: Listing, *items: Normalized | Refused, asked_at: int = 0
+) -> tuple[PageOutcome, list[int]]:
+    """Commit the last page of a listing with these items, and what is known of it afterwards."""
+    raws = [each.raw or b"" for each in items]
+    prints = Prints(digest_of(raws), marks_of(raws))
+    records = [each for each in items if isinstance(each, Normalized)]
+    refused = [each for each in items if isinstance(each, Refused)]
+    page = PageRecords(records, refused, None, asked_at, prints=prints)
+    outcome = listing.store.pages.commit(listing.lease, listing.run, page)
+    found = listing.store.pages.known.find(SOURCE, STREAM, listing.run.pass_pages)
+    assert found is not None
+    assert (found.prints.digest, list(found.prints.marks)) == (prints.digest, list(prints.marks))
+    return outcome, list(found.seqs)
+
+
+def test_what_more_than_its_bytes_must_be_looked_at_for_is_not_known(listing: Listing) -> None:
+    listing.page(record("late", "New", 5))
+    _, seqs = _remember(
+        listing,
+        record("a"),
+        refusal("bad", b"?"),
+        record("twice", "Old", 1),
+        record("b"),
+        record("twice", "New", 2),
+        record("late", "Old", 4),
+        record("c"),
+    )
+    assert seqs == [2, 0, 0, 3, 0, 0, 4]
+
+
+def test_what_is_disputed_is_not_known(listing: Listing, feed: Feed) -> None:
+    listing.page(record("a", "New", 5))
+    [stored] = feed.changes()
+    later = stored.observed_at + 1
+    outcome, seqs = _remember(listing, record("a", "Old", 4), record("b"), asked_at=later)
+    assert (outcome.disputed, seqs) == (("a",), [0, 2])
+
+
+def test_what_has_a_later_version_in_quarantine_is_not_known(listing: Listing, feed: Feed) -> None:
+    _known(listing, record("a"), record("b"))
+    listing.page(refused=[refusal("b")])
+    with pytest.raises(PageChanged):
+        _known(listing, record("a"), record("b"))
+    assert listing.store.runs.get(listing.run.run_id).pages == 1
+    listing.page(record("b"))
+    _known(listing, record("a"), record("b"))
+    assert feed.seqs() == {"a": 1, "b": 2}
+
+
+def test_what_the_same_page_shows_in_another_version_is_not_known(
+    listing: Listing, feed: Feed
+) -> None:
+    _known(listing, record("a"), record("b"))
+    prints = Prints(b"digest", [1, 2])
+    page = PageRecords([record("a", "Colour", 2)], (), None, 0, prints=prints, kept=[1, 0])
+    with pytest.raises(PageChanged):
+        listing.store.pages.commit(listing.lease, listing.run, page)
+    assert feed.names() == {"a": "Cut", "b": "Cut"}
+    listing.store.pages.commit(listing.lease, listing.run, replace(page, kept=[2, 0]))
+    assert feed.names() == {"a": "Colour", "b": "Cut"}
 
 
 def test_a_record_without_a_time_is_never_known(listing: Listing) -> None:
@@ -237,7 +302,8 @@ def test_a_single_record_is_merged_outside_a_page(
 ) -> None:
     listing.page(record("a", "New", 5))
     run = store.pages.take_in(lease, listing.run, record("a", "Old", 4), asked_at=0)
-    run = store.pages.take_in(lease, run, record("b"), asked_at=0)
+    run = store.pages.take_in(lease, run, record("b", updated=None), asked_at=7)
+    run = store.pages.take_in(lease, run, record("b", "Older", updated=None), asked_at=6)
     assert feed.names() == {"a": "New", "b": "Cut"}
     assert (run.pages, run.records, run.changed) == (1, 1, 2)
 

@@ -107,6 +107,23 @@ def test_what_was_dropped_stays_dropped_while_it_is_the_same(
     assert (the_entry(store).id, the_entry(store).status) == (number, "open")
 
 
+def test_what_was_dropped_stays_so_when_a_listing_does_not_bring_it(
+    listing: Listing, store: Store
+) -> None:
+    listing.page(refused=[refusal("a")])
+    number = the_entry(store).id
+    store.quarantine.mark(number, "dropped")
+    later = start(store, listing.lease)
+    later.page(token=None)
+    later.succeed()
+    assert store.quarantine.entry(number).status == "dropped"
+
+
+def test_entries_are_shown_oldest_first(store: Store) -> None:
+    enter(store, HERE, "b", "c", "a")
+    assert [entry.key for entry in store.quarantine.entries(source=SOURCE)] == ["b", "c", "a"]
+
+
 def test_a_complete_listing_closes_what_it_no_longer_brings(listing: Listing, store: Store) -> None:
     listing.page(refused=[refusal("gone"), refusal("still bad")], token=None)
     listing.succeed()

@@ -47,6 +47,20 @@ def test_what_was_rejected_is_left_to_a_person(listing: Listing, store: Store) -
     assert store.redeliveries.refused(PLACE)["a"] == ("open", "bad-value")
 
 
+def test_what_was_given_up_and_then_taken_is_given_up_no_more(
+    listing: Listing, store: Store
+) -> None:
+    listing.page(record("a"), record("b"), refused=[refusal("c")])
+    deliver(store, rejected=tuple(Rejection(key, "bad-value", "No.") for key in "ab"))
+    for entry in store.quarantine.entries():
+        store.quarantine.mark(entry.id, "dropped")
+    deliver(store, "a")
+    assert store.redeliveries.refused(PLACE) == {"b": ("dropped", "bad-value")}
+    assert list(store.redeliveries.refused(Place("", SOURCE, STREAM))) == ["c"]
+    store.redeliveries.ask(PLACE, ["a"])
+    assert waiting(store) == ["a"]
+
+
 def test_what_the_source_has_wrong_is_told_apart(listing: Listing, store: Store) -> None:
     listing.page(refused=[refusal("a")])
     assert store.redeliveries.refused(PLACE) == {}

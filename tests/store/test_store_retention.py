@@ -236,6 +236,9 @@ def test_long_histories_are_walked_by_their_whole_key(
         "row": b"",
         "run_id": "r",
         "observed_at": 0,
+        "overruled": 0,
+        "pruned": False,
+        "seq": 1,
     }
     young = store.now()
     put(

@@ -17,13 +17,18 @@ from zimun_sync.normalize import (
     digests_of,
     normalize_items,
     pack_row,
+    record_name,
     unpack_row,
 )
+from zimun_sync.normalize.events import scrubbed as scrubbed_event
+from zimun_sync.normalize.suppressions import digest_of
 
 KEY = bytes(range(32))
 EMAIL, PHONE = "canary@example.net", "+49 30 23125777"
-DIGESTS = frozenset(digests_of(KEY, [EMAIL], [PHONE], ["a_theirs"], ["DE"]))
-RULES = Rules({}, {}, forgotten=Suppressions(KEY, DIGESTS))
+THEIRS = [record_name("main", stream, "a_theirs") for stream in PULLED]
+DIGESTS = frozenset(digests_of(KEY, [EMAIL], [PHONE], THEIRS, ["DE"]))
+FOUND = digest_of(KEY, "record", record_name("main", "appointments", "a_found"))
+RULES = Rules({}, {}, forgotten=Suppressions(KEY, DIGESTS | {FOUND}, source="main"))
 PLACES = Places(Place("Europe/Berlin", "DE"))
 NORMALIZER = Normalizer(APPOINTMENTS, RULES, PLACES)
 TIME = "2026-11-02T09:45:00+01:00"
@@ -110,6 +115,91 @@ def test_bytes_that_are_no_record(before: bytes, after: bytes) -> None:
 def test_odd_places(raw: bytes) -> None:
     [found] = NORMALIZER.scrubber.items([raw])
     assert b"canary" not in found.lower()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"contact_email": "Jo <canary@example.net>"},
+        {"contact_email": "mailto:canary@example.net"},
+        {"contact_email": "kim@example.org, canary@example.net"},
+        {"contact_email": "canary@example.net;"},
+        {"contact_phone": "030 23125777 / 0171 1234567"},
+        {"contact_phone": "+49 30 23125777 ext. 5"},
+    ],
+    ids=["with a name", "a link", "two", "with a sign", "two numbers", "an extension"],
+)
+def test_an_address_among_other_words_names_its_owner(fields: dict[str, str]) -> None:
+    found = json.loads(scrubbed(record(contact_name="Canary", **fields)))
+    assert "contact_name" not in found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "+49 30 23125777 2026-11-02",
+        "+49 30 23125777 (10-12)",
+        "+49 30 23125777 / 0171 1234567",
+        "+49\u00a030\u00a023125777",
+        "+49\u201330\u201323125777",
+        "\u9023canary@example.net\u306b",
+        "x_canary@example.net_",
+    ],
+)
+def test_mentions_among_other_figures_and_letters(text: str) -> None:
+    assert json.loads(scrubbed(record(notes=text, contact_name="Kim"))) == record(
+        notes=None, contact_name="Kim"
+    )
+
+
+def test_fields_that_stay_hold_only_what_they_are_for() -> None:
+    odd = {
+        "price": {"amount": "5.00", "currency": "EUR", "payer": "Canary Jo"},
+        "status": {"by": "Canary Jo"},
+        "service_id": ["Canary", {"of": "Jo"}],
+    }
+    found = json.loads(scrubbed(record(contact_email=EMAIL, **odd)))
+    assert found == record(price={"amount": "5.00", "currency": "EUR"})
+
+
+def test_a_name_that_stands_twice() -> None:
+    raw = b'{"appointment_id": "a", "more": "canary@example.net", "more": "kim"}'
+    [found] = NORMALIZER.scrubber.items([raw])
+    assert json.loads(found) == {"appointment_id": "a", "more": "kim"}
+    assert b"canary" not in found
+
+
+def test_a_record_of_theirs_that_names_nobody() -> None:
+    """The source may take the address out, and leave the name."""
+    nameless = {"appointment_id": "a_found", "appointment_time": TIME, "contact_name": "Canary"}
+    assert "contact_name" not in json.loads(scrubbed(nameless))
+    for other in ({"contact_email": "kim@example.org"}, {"contact_phone": "+493023125888"}):
+        assert json.loads(scrubbed(nameless | other)) == nameless | other
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "customer.updated", "data": {"email": EMAIL, "name": "Canary"}},
+        {"type": "customer.updated", "data": {"contact_phone": "030/23125-777", "n": "Canary"}},
+        {"type": "x", "data": {"appointment": {"appointment_id": "a_theirs", "n": "Canary"}}},
+        {"data": {"contact_email": EMAIL, "n": "Canary"}},
+    ],
+)
+def test_nothing_stays_of_an_event_that_is_not_understood(event: dict[str, Any]) -> None:
+    assert scrubbed_event(json.dumps(event).encode(), NORMALIZER.scrubber) == b"null"
+
+
+def test_an_event_keeps_its_scrubbed_record() -> None:
+    data = record(contact_email=EMAIL, contact_name="Canary")
+    event = {"type": "appointment.updated", "timestamp": TIME, "data": data, "previous": data}
+    found = json.loads(scrubbed_event(json.dumps(event).encode(), NORMALIZER.scrubber))
+    assert found == {"type": "appointment.updated", "timestamp": TIME, "data": record()}
+
+
+def test_an_event_about_others_keeps_its_bytes() -> None:
+    raw = json.dumps({"type": "x", "data": record(contact_email="kim@example.org")}, indent=1)
+    assert scrubbed_event(raw.encode(), NORMALIZER.scrubber) == raw.encode()
 
 
 def test_rows_without_their_raw_content() -> None:

@@ -18,7 +18,7 @@ from tests.cli.conftest import ROWS, Cli, cli, project, sandbox
 from zimun_sync.sandbox import Sandbox
 from zimun_sync.store import Store
 
-__all__ = ["ROWS", "Cli", "cli", "filed", "project", "sandbox", "synced"]
+__all__ = ["ROWS", "Cli", "cli", "filed", "kept", "project", "sandbox", "synced"]
 
 #: A difference: where, key, kind, why, detail.
 Told = tuple[str, str, str, str, str]
@@ -35,6 +35,15 @@ def synced(cli: Cli) -> Cli:
 def filed(cli: Cli, project: Project) -> Cli:
     """The same with the CSV sink alone, which takes a third of the time."""
     del project.sinks["analytics"]
+    project.save()
+    assert cli("sync").code == 0
+    return cli
+
+
+@pytest.fixture
+def kept(cli: Cli, project: Project) -> Cli:
+    """The same with the DuckDB sink alone."""
+    del project.sinks["files"]
     project.save()
     assert cli("sync").code == 0
     return cli
@@ -81,12 +90,18 @@ def keys(project: Project) -> list[str]:
     return sorted(row["appointment_id"] for row in csv.DictReader(io.StringIO(csv_text(project))))
 
 
+def keys_of_rows(project: Project) -> list[str]:
+    """Appointments that analysts find, in order."""
+    return sorted(row[0] for row in _analysts_rows(project))
+
+
 def content(project: Project) -> tuple[Any, ...]:
     """What analysts and readers of CSV find, lineage aside, in no particular order."""
     lineage = {"_seq", "_run_id", "_synced_at"}
+    text = csv_text(project) if (project.csv / "appointments.csv").exists() else ""
     cells = [
         tuple(value for name, value in row.items() if name not in lineage)
-        for row in csv.DictReader(io.StringIO(csv_text(project)))
+        for row in csv.DictReader(io.StringIO(text))
     ]
     return _analysts_rows(project), tuple(sorted(cells))
 
@@ -108,9 +123,18 @@ def change_csv(
     change: Callable[[list[bytes]], Sequence[bytes]],
     stream: str = "appointments",
 ) -> None:
-    """Change the lines that readers of CSV find; none of the sandbox's spans two."""
+    """Change the lines that readers of CSV find; a row with a line break in a cell is one."""
     file = project.csv / f"{stream}.csv"
-    file.write_bytes(b"".join(change(file.read_bytes().splitlines(keepends=True))))
+    file.write_bytes(b"".join(change(list(_rows_of(file.read_bytes())))))
+
+
+def _rows_of(text: bytes) -> Iterator[bytes]:
+    row = b""
+    for line in text.splitlines(keepends=True):
+        row += line
+        if row.count(b'"') % 2 == 0:  # no quote is open
+            yield row
+            row = b""
 
 
 def drop_lines(project: Project, *keys: str) -> None:

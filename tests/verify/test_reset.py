@@ -7,27 +7,33 @@ from collections.abc import Iterator
 import pytest
 
 from tests.acceptance.program import Project
+from tests.thorough import times
 from tests.verify.conftest import Cli, change_database, content, present, put
 from tests.verify.test_verify_sinks import delivering
 from zimun_sync.sandbox import Sandbox
 
 
-def test_a_sink_is_emptied_and_filled_anew(synced: Cli, project: Project, sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("sink", ["analytics", "files"])
+def test_a_sink_is_emptied_and_filled_anew(
+    cli: Cli, project: Project, sandbox: Sandbox, sink: str
+) -> None:
+    project.settings["sinks"] = {sink: project.sinks[sink]}
+    project.save()
+    assert cli("sync").code == 0
     put(sandbox, present(sandbox), notes="moved")
-    assert synced("sync").code == 0
+    assert cli("sync").code == 0
     before = content(project)
-    change_database(
-        project, "INSERT INTO appointments (appointment_id, _source, _seq) VALUES ('x', 'main', 9)"
-    )
+    if sink == "analytics":
+        row = "INSERT INTO appointments (appointment_id, _source, _seq) VALUES ('x', 'main', 9)"
+        change_database(project, row)
     sandbox.observed.reset()
-    for sink in "analytics", "files":
-        ended = synced("reset", sink, "--yes", "--json")
-        found = ended.json["sinks"][sink]
-        assert (ended.code, found["state"], found["lag"]["changes"]) == (0, "current", 0)
-        assert ended.json["deleted"] >= found["applied"] > 0
-        assert content(project) == before
+    ended = cli("reset", sink, "--yes", "--json")
+    found = ended.json["sinks"][sink]
+    assert (ended.code, found["state"], found["lag"]["changes"]) == (0, "current", 0)
+    assert ended.json["deleted"] >= found["applied"] > 0
+    assert content(project) == before
     assert sum(sandbox.observed.report()["requests"].values()) == 0
-    assert synced("verify").code == 0
+    assert cli("verify", "--no-source").code == 0
 
 
 def test_it_asks_first(filed: Cli, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,7 +67,8 @@ def far_east(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def test_replay_from_a_time_in_any_zone(filed: Cli, far_east: None) -> None:
     stored = time.time()
-    for zone, hours in ("", 8.0), ("Z", 0.0), ("+08:00", 8.0), ("-0530", -5.5):
+    zones = ("", 8.0), ("-0530", -5.5), ("Z", 0.0), ("+08:00", 8.0)
+    for zone, hours in zones[: times(2, 4)]:
         for seconds, again in (-3_600, True), (3_600, False):
             moment = time.gmtime(stored + seconds + hours * 3_600)
             since = time.strftime("%Y-%m-%dT%H:%M:%S", moment) + zone

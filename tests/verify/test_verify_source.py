@@ -17,6 +17,7 @@ from tests.verify.conftest import (
     put,
     told,
 )
+from zimun_sync.errors import NotFound
 from zimun_sync.pipeline.verify_source import SourceComparison
 from zimun_sync.sandbox import Sandbox
 from zimun_sync.zimun import Page, ZimunClient
@@ -89,6 +90,33 @@ def test_an_api_that_is_away_could_not_be_compared(filed: Cli, project: Project)
     assert "could not be compared" in filed("verify").out
 
 
+class Nameless:
+    """An API that finds nothing by id, as with a wrong path."""
+
+    def __init__(self, api: ZimunClient) -> None:
+        self._api = api
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._api, name)
+
+    def record(self, stream: str, key: str) -> Page:
+        raise NotFound(f"There is no {stream} {key}.")
+
+
+def test_what_is_listed_is_there_whatever_by_id_says(
+    filed: Cli, project: Project, sandbox: Sandbox
+) -> None:
+    lost = keys(project)[0]
+    change_state(project, f"DELETE FROM records WHERE key = '{lost}'")
+    moved = put(sandbox, present(sandbox, 5), notes="moved")
+    found = {each["key"]: each for each in compare(project, None, Nameless)}
+    assert {(key, each["kind"], each["why"]) for key, each in found.items()} == {
+        (lost, "missing-in-store", "fault"),
+        (moved, "stale-in-store", "fault"),
+    }
+    assert all("not found by id: check `paths`" in each["detail"] for each in found.values())
+
+
 # -- changes while it is being compared --------------------------------------------------------
 
 
@@ -109,7 +137,7 @@ class Meanwhile:
         return page
 
 
-def compare(project: Project, happens: Any) -> list[dict[str, Any]]:
+def compare(project: Project, happens: Any, listings: Any = None) -> list[dict[str, Any]]:
     """What the comparison with the source tells of appointments."""
     from dataclasses import replace
     from threading import Event
@@ -124,7 +152,8 @@ def compare(project: Project, happens: Any) -> list[dict[str, Any]]:
         opened(project) as store,
         source_job(load(project.file), "main", ignore, Event()) as job,
     ):
-        wrapped: Any = Meanwhile(job.listings, happens)  # type: ignore[arg-type]
+        api: Any = job.listings
+        wrapped: Any = listings(api) if listings else Meanwhile(api, happens)
         comparison = SourceComparison(replace(job, listings=wrapped), store, ignore, lambda: False)
         found = next(each for each in comparison.run() if each.stream == "appointments")
     differences: list[dict[str, Any]] = found.to_json()["differences"]

@@ -87,6 +87,12 @@ def test_a_header_that_is_missing_or_empty(header: bytes) -> None:
     assert answer(standard(), signed() | {header: b""}) == "missing-signature"
 
 
+def test_a_hint_is_given_only_where_the_receiver_can_do_something() -> None:
+    with pytest.raises(SignatureRefused) as caught:
+        standard().verify({}, BODY)
+    assert caught.value.hint == ""
+
+
 @pytest.mark.parametrize("stamp", [b"now", b"1.5", b"-1", b"1e9", b"9" * 40, b" 1", b"\xd9\xa1"])
 def test_a_time_that_is_none(stamp: bytes) -> None:
     headers = signed() | {b"webhook-timestamp": stamp}
@@ -96,6 +102,12 @@ def test_a_time_that_is_none(stamp: bytes) -> None:
 
 @pytest.mark.parametrize("given", [b"v1", b"v1,", b"v2,AAAA", b"v1,?", b"\xff\xfe", b", ,", b" "])
 def test_a_signature_that_is_none(given: bytes) -> None:
+    assert answer(standard(), signed() | {b"webhook-signature": given}) == "malformed-signature"
+
+
+def test_a_good_signature_with_something_in_it_is_none() -> None:
+    good = signed()[b"webhook-signature"]
+    given = good[:9] + b"?" + good[9:]
     assert answer(standard(), signed() | {b"webhook-signature": given}) == "malformed-signature"
 
 
@@ -183,9 +195,11 @@ def test_the_prefix_has_to_be_there() -> None:
 
 
 def test_secrets_are_decoded_with_and_without_padding() -> None:
-    assert usable_secret(whsec(b"k" * 25), "standard") == b"k" * 25
-    assert usable_secret(whsec(b"k" * 25).rstrip("="), "standard") == b"k" * 25
+    for key in (b"k" * 24, b"k" * 25, b"k" * 26):
+        assert usable_secret(whsec(key), "standard") == key
+        assert usable_secret(whsec(key).rstrip("="), "standard") == key
     assert usable_secret(PLAIN_SECRET, "hmac") == PLAIN_SECRET.encode()
+    assert len(usable_secret("\ud800" * 8, "hmac")) == 24  # as a setting's bytes are read
 
 
 @pytest.mark.parametrize(

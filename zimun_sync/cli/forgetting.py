@@ -1,7 +1,7 @@
 """`zimun-sync forget`: erase a person, and keep them out from now on."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -18,7 +18,8 @@ from zimun_sync.cli.common import (
     out,
     print_json,
 )
-from zimun_sync.errors import ConfigError
+from zimun_sync.errors import ConfigError, StoreError
+from zimun_sync.model import APPOINTMENTS, STAFF
 
 if TYPE_CHECKING:
     from zimun_sync.config import Config
@@ -47,8 +48,12 @@ PhoneOption = Annotated[
 IdOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--id", help="An appointment (or staff member) of theirs; repeatable.", show_default=False
+        "--id", help="An appointment of theirs, by its id; repeatable.", show_default=False
     ),
+]
+StaffOption = Annotated[
+    list[str] | None,
+    typer.Option("--staff", help="A staff member, by id; repeatable.", show_default=False),
 ]
 
 
@@ -61,6 +66,10 @@ def forget(  # noqa: PLR0913, PLR0917 - one option each
     email: EmailOption = None,
     phone: PhoneOption = None,
     record_id: IdOption = None,
+    staff: StaffOption = None,
+    source: Annotated[
+        str | None, typer.Option("--source", help="Where --id and --staff are looked for.")
+    ] = None,
     receipts: Annotated[
         bool, typer.Option("--receipts", help="Show what became of every request so far.")
     ] = False,
@@ -87,12 +96,14 @@ def forget(  # noqa: PLR0913, PLR0917 - one option each
         _done_by_hand(settings, done)
     if receipts or done is not None:
         raise typer.Exit(_show_all(settings, json=json))
-    wanted = (email or [], phone or [], record_id or [])
-    _refuse_unusable(*wanted)
-    if not yes:
-        _ask()
+    records = {APPOINTMENTS.name: record_id or [], STAFF.name: staff or []}
+    wanted = (email or [], phone or [])
+    _refuse_unusable(*wanted, [each for keys in records.values() for each in keys])
     with open_store(settings) as store:
-        request = _request(settings, store, *wanted)
+        named = [*_found(store, records, source)]
+        if not yes:
+            _ask()
+        request = _request(settings, store, *wanted, named)
         _carry_out(settings, store, request)
         (receipt,) = (each for each in store.forgettings.all() if each.id == request)
         copies = _copies(settings)
@@ -105,7 +116,7 @@ def forget(  # noqa: PLR0913, PLR0917 - one option each
 
 def _done_by_hand(settings: "Config", request: int) -> None:
     with open_store(settings) as store:
-        if not store.forgettings.done_by_hand(request):
+        if not store.forgettings.done_by_hand(request, list(settings.sinks)):
             raise ConfigError(
                 f"Nothing of request {request} was left to do by hand.",
                 hint="`zimun-sync forget --receipts` shows every request.",
@@ -135,6 +146,33 @@ def _ask() -> None:
             "Nobody is there to confirm.", hint="Give --yes where no person can be asked."
         )
     typer.confirm(_WARNING, abort=True)
+
+
+def _found(store: "Store", records: "Mapping[str, list[str]]", source: str | None) -> Iterator[str]:
+    """What stands for records that somebody named."""
+    from zimun_sync.normalize import record_name
+
+    for stream, keys in records.items():
+        for key in keys:
+            sources = [
+                name for name in store.feed.heads() if store.feed.last_known(name, stream, [key])
+            ]
+            if source is not None:
+                sources = [name for name in sources if name == source]
+            if len(sources) != 1:
+                raise _not_one(stream, key, sources)
+            yield record_name(sources[0], stream, key)
+
+
+def _not_one(stream: str, key: str, sources: list[str]) -> ConfigError:
+    if sources:
+        return ConfigError(
+            f"{key!r} names {stream} of several sources: {', '.join(sources)}.",
+            hint="Say which one with --source.",
+        )
+    return ConfigError(
+        f"There is no {key!r} among the {stream}.", hint="`zimun-sync record` looks a record up."
+    )
 
 
 def _request(
@@ -168,10 +206,15 @@ def _regions(settings: "Config", store: "Store") -> Iterator[str | None]:
 def _carry_out(settings: "Config", store: "Store", request: int) -> None:
     from zimun_sync.cli.asking import ask, daemon_runs
 
-    if daemon_runs(store):
-        ask(store, "forget", {"id": request})
-    else:
-        _carry_out_here(settings, store)
+    try:
+        if daemon_runs(store):
+            ask(store, "forget", {"id": request})
+        else:
+            _carry_out_here(settings, store)
+    except StoreError as error:
+        message = f"Request {request} is kept, and not carried out yet. {error.message}"
+        hint = error.hint or "The daemon, or the next sync, takes it up."
+        raise type(error)(message, hint=hint) from error
 
 
 def _carry_out_here(settings: "Config", store: "Store") -> None:

@@ -125,7 +125,8 @@ def run_sync(
         jobs = [stack.enter_context(source_job(settings, name, emit, stop)) for name in names]
         options = SyncOptions(full=full, patience=settings.sync.sink_patience, stop=stop)
         sinks, streams = build_sinks(settings), settings.streams
-        return Sync(store, jobs, sinks, emit, options, streams, settings.guards).run()
+        others = {name: each.rules for name, each in settings.sources.items() if name not in names}
+        return Sync(store, jobs, sinks, emit, options, streams, settings.guards, others).run()
 
 
 def _chosen(settings: "Config", names: list[str] | None) -> list[str]:

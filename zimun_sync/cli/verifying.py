@@ -98,7 +98,7 @@ def _verify(what: "_Look", *, ask_api: bool, repair: bool) -> "Verified":
         pulled = _pull(what, verified, emit)
         if pulled:  # which brought sinks more than they had when they were looked at
             verified = what.look(emit, stop, ask_api=False)
-        delivered = _deliver(what, verified, emit)
+        delivered = _deliver(what, verified, emit, stop)
         if pulled or delivered:
             verified = what.look(emit, stop, ask_api=ask_api)
         return replace(verified, repaired=pulled | delivered)
@@ -118,7 +118,7 @@ def _pull(what: "_Look", verified: "Verified", emit: "Emit") -> dict[str, int]:
     return {f"source {name}": count for name, count in pulled.items()}
 
 
-def _deliver(what: "_Look", verified: "Verified", emit: "Emit") -> dict[str, int]:
+def _deliver(what: "_Look", verified: "Verified", emit: "Emit", stop: "Event") -> dict[str, int]:
     """Have what differs in sinks delivered again, by the daemon or here; how many, by sink."""
     from zimun_sync.cli.asking import daemon_runs
     from zimun_sync.cli.backfilling import fill
@@ -128,21 +128,30 @@ def _deliver(what: "_Look", verified: "Verified", emit: "Emit") -> dict[str, int
         asked = ask_for_sinks(store, verified.sinks)
         by_daemon = daemon_runs(store)
         if by_daemon:
-            _wait(store, what.settings, list(asked))
+            _wait(store, what.settings, list(asked), stop)
         waiting = {} if by_daemon else still_waiting(store, list(asked))
     for name in waiting:
         fill(what.settings, name, emit)
     return asked
 
 
-def _wait(store: "Store", settings: "Config", sinks: "Sequence[str]") -> None:
-    """Wait for the daemon as long as any sink makes progress."""
+def _wait(store: "Store", settings: "Config", sinks: "Sequence[str]", stop: "Event") -> None:
+    """Wait for the daemon as long as any sink makes progress.
+
+    Raises:
+        StoreError: it was ended early.
+    """
     from zimun_sync.pipeline.repair import still_waiting
 
     patience = settings.sync.sink_patience
     waiting, until = still_waiting(store, sinks), time.monotonic() + patience
     while waiting and time.monotonic() < until:
-        time.sleep(_LOOK_SECONDS)
+        if stop.wait(_LOOK_SECONDS):
+            count = sum(waiting.values())
+            raise StoreError(
+                f"Ended early: the daemon has yet to deliver {count} records again.",
+                hint="It goes on; `zimun-sync verify` tells what came of it.",
+            )
         before, waiting = waiting, still_waiting(store, sinks)
         if waiting != before:
             until = time.monotonic() + patience
@@ -197,7 +206,7 @@ class _Look:
         from zimun_sync.pipeline.verify_sinks import compare_here, state_of
 
         if self.sinks and daemon_runs(store):
-            return self._by_the_daemon(store)
+            return self._by_the_daemon(store, stop)
         compared: list[Compared] = []
         states = {}
         for about in map(self._about, self.sinks):
@@ -214,7 +223,9 @@ class _Look:
         sink = build_sink(settings, name)
         return SinkInQuestion(name, sink, streams, settings.streams, settings.guards[name])
 
-    def _by_the_daemon(self, store: "Store") -> "tuple[list[Compared], dict[str, SinkState]]":
+    def _by_the_daemon(
+        self, store: "Store", stop: "Event"
+    ) -> "tuple[list[Compared], dict[str, SinkState]]":
         """The daemon holds the sinks: it compares them, each between two deliveries."""
         import msgspec
 
@@ -222,7 +233,7 @@ class _Look:
         from zimun_sync.pipeline.findings import Compared, SinkState
 
         wanted = {"sinks": list(self.sinks), "sources": list(self.sources)}
-        answer = ask(store, "verify", wanted)["verified"]
+        answer = ask(store, "verify", wanted, stop)["verified"]
         compared = msgspec.convert(answer["compared"], list[Compared])
         unknown = set(self.sinks) - set(answer["states"])
         for name in sorted(unknown):

@@ -80,12 +80,20 @@ def _found(environ: Mapping[str, str]) -> Path:
     if environ.get(FILE_VARIABLE):
         return Path(environ[FILE_VARIABLE])
     for candidate in SEARCHED:
-        if candidate.exists():
+        if _is_there(candidate):
             return candidate
     raise ConfigError(
         f"There is no configuration: neither {' nor '.join(str(file) for file in SEARCHED)}.",
         hint=f"Write one with `zimun-sync init`, or name one with --config or ${FILE_VARIABLE}.",
     )
+
+
+def _is_there(file: Path) -> bool:
+    """Whether there is such a file, or one that is hidden from this user: reading it will tell."""
+    try:
+        return file.exists()
+    except PermissionError:
+        return True
 
 
 def _refuse_unknown_variables(draft: Draft) -> None:

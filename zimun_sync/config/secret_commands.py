@@ -1,6 +1,11 @@
 """What a command that an `X_command` setting names prints: a password manager's answer."""
 
+import os
+import select
+import signal
 import subprocess
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,10 +14,14 @@ from zimun_sync.errors import ConfigError
 #: Seconds that a command may take: one that asks a person for a passphrase would wait for ever.
 SECONDS: Final = 10.0
 _MOST_BYTES: Final = 1024 * 1024
+#: How soon its end is noticed when something that it started keeps its output open.
+_LOOK_SECONDS: Final = 0.02
 
 
 def run_for_secret(command: Any, folder: Path, seconds: float = SECONDS) -> str:
     """The command's output without its final line end. No shell reads it, and it gets no input.
+
+    What it leaves running when it ends, such as a password manager's agent, goes on.
 
     Args:
         command: what the setting says: the program and its arguments.
@@ -49,22 +58,71 @@ def _words(command: Any) -> list[str]:
 
 def _output(words: list[str], folder: Path, seconds: float) -> bytes:
     try:
-        ended = subprocess.run(  # noqa: S603 - no shell, and whoever configures us chooses it
+        process = subprocess.Popen(  # noqa: S603 - no shell, and whoever configures us chooses it
             words,
             cwd=folder,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=seconds,
-            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            start_new_session=True,  # a group of its own, which can be ended as a whole
         )
-    except subprocess.TimeoutExpired:
-        raise ConfigError(
-            f"{words[0]} was not done within {seconds:g} seconds; it has to work without asking"
-        ) from None
     except OSError as error:
         raise ConfigError(f"{words[0]} cannot be run ({error.strerror})") from None
-    if ended.returncode:
+    with process:
+        try:
+            output = _read(process, time.monotonic() + seconds)
+        except subprocess.TimeoutExpired:
+            raise ConfigError(
+                f"{words[0]} was not done within {seconds:g} seconds; it has to work without asking"
+            ) from None
+        finally:
+            _end(process)
+    if process.returncode and len(output) <= _MOST_BYTES:
         raise ConfigError(
-            f"{words[0]} ended with exit code {ended.returncode}; run it by hand as this user"
+            f"{words[0]} ended with exit code {process.returncode}; run it by hand as this user"
         )
-    return ended.stdout
+    return output
+
+
+def _read(process: "subprocess.Popen[bytes]", deadline: float) -> bytes:
+    """What the command itself prints: its end counts, not that of what it left running.
+
+    Returns:
+        All of it, or one byte more than may be.
+
+    Raises:
+        subprocess.TimeoutExpired: it goes on past the deadline, by the monotonic clock.
+    """
+    assert process.stdout is not None  # noqa: S101 - it is a pipe
+    pipe = process.stdout.fileno()
+    os.set_blocking(pipe, False)
+    output = b""
+    while len(output) <= _MOST_BYTES:
+        ended = process.poll() is not None  # asked first: what it printed is in the pipe by then
+        part = _part(pipe, _MOST_BYTES + 1 - len(output))
+        output += part or b""
+        if part == b"":
+            process.wait(max(0.0, deadline - time.monotonic()))
+        if part == b"" or (ended and part is None):
+            break
+        if time.monotonic() >= deadline:
+            raise subprocess.TimeoutExpired(process.args, 0)
+        if part is None:
+            select.select([pipe], [], [], _LOOK_SECONDS)
+    return output
+
+
+def _part(pipe: int, most: int) -> bytes | None:
+    """What is in the pipe; nothing at its end, and None as long as it may come."""
+    try:
+        return os.read(pipe, most)
+    except BlockingIOError:
+        return None
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """End a command that goes on, and all that it started."""
+    if process.poll() is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)

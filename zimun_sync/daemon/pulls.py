@@ -1,7 +1,6 @@
 """Pulling sources in the daemon: one pull of a source at a time, whatever asks for it."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from threading import Lock
 from time import monotonic
@@ -11,7 +10,7 @@ from zimun_sync.errors import ConfigError, LeaseLost, StoreError
 from zimun_sync.events import Emit, PullFinished, PullStarted
 from zimun_sync.pipeline.ahead import on_threads
 from zimun_sync.pipeline.approving import confirm
-from zimun_sync.pipeline.forgetting import forget_in_state
+from zimun_sync.pipeline.forgetting import finish, forget_in_former, forget_in_source
 from zimun_sync.pipeline.listings import EventSource, Interrupted, Stopping
 from zimun_sync.pipeline.sources import SourceJob, SourcePull
 from zimun_sync.store import Lease, Run, RunStatus, Store
@@ -106,7 +105,7 @@ class Pulls:
     def forget(self) -> bool:
         """Leave nothing in the state about people who asked to be forgotten.
 
-        Pulls that are under way come to their end first.
+        A source that is being pulled is waited for; the others are not held up.
 
         Returns:
             Whether there was anything to do.
@@ -116,17 +115,18 @@ class Pulls:
             LeaseLost: another process took over.
             StoreError: the state could not be read or written.
         """
-        if not self.store.forgettings.unfinished():
+        unfinished = self.store.forgettings.unfinished()
+        if not unfinished:
             return False
-        sources = [
-            EventSource(name, job.rules, self.leases[name]) for name, job in self.jobs.items()
-        ]
-        with ExitStack() as stack:
-            for lock in self._locks.values():
-                stack.enter_context(lock)
-            if self.stopping():
-                raise Interrupted
-            return forget_in_state(self.store, sources, self.emit)
+        for name, job in self.jobs.items():
+            source = EventSource(name, job.rules, self.leases[name])
+            with self._locks[name]:
+                if self.stopping():
+                    raise Interrupted
+                forget_in_source(self.store, source, self.emit)
+        forget_in_former(self.store, self.jobs.keys(), self.emit)
+        finish(self.store, unfinished)
+        return True
 
     def running(self, deadline: float) -> list[str]:
         """Wait for pulls to end until `deadline` (monotonic); sources that are still pulled."""

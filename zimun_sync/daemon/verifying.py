@@ -72,7 +72,7 @@ class Verifying:
 
     def _lent(self, name: str, work: "Callable[[Sink], Compared]") -> "Compared":
         """Have the sink's own thread do it, as soon as it comes to it."""
-        from zimun_sync.pipeline.verify_sinks import guarded
+        from zimun_sync.pipeline.verify_sinks import bugs_told, guarded
 
         patience = self.engine.config.sync.sink_patience
         answer = self.engine.deliveries[name].errands.ask(guarded(work))
@@ -82,7 +82,8 @@ class Verifying:
             stopping = self.engine.workers.wait(_LOOK_SECONDS)
             if (stopping or monotonic() > until) and answer.cancel():
                 raise Interrupted if stopping else _busy(name, patience)
-        return answer.result()
+        with bugs_told():  # opening it may raise anything
+            return answer.result()
 
 
 def _busy(name: str, patience: float) -> SinkUnavailable:

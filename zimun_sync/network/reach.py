@@ -52,10 +52,11 @@ class Reach(Enum):
             raise AddressRefused(_refusal(host, address, kind, curable=curable), curable=curable)
 
     def resolve(self, host: str, port: int) -> list[str]:
-        """The addresses of a host, best first, each of which may be reached.
+        """The addresses of a host that may be reached, best first.
 
         Raises:
-            AddressRefused: one of them may not; a name that leads to several places is not trusted.
+            AddressRefused: none of them may; or one may not, and only the internet is allowed: a
+                name that leads to several places is not trusted then.
             httpx.ConnectError: the name leads nowhere.
         """
         try:
@@ -63,9 +64,19 @@ class Reach(Enum):
         except (OSError, UnicodeError) as error:
             raise httpx.ConnectError(str(error)) from error
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        if self is Reach.PRIVATE:
+            # Machines of a local network have a link-local address beside the one that is meant.
+            addresses = [each for each in addresses if self._permits(host, each)] or addresses
         for address in addresses:
             self.check(host, address)
         return addresses
+
+    def _permits(self, host: str, address: str) -> bool:
+        try:
+            self.check(host, address)
+        except AddressRefused:
+            return False
+        return True
 
 
 def _refusal(host: str, address: str, kind: str, *, curable: bool) -> str:

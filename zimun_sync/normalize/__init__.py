@@ -8,7 +8,7 @@ from zimun_sync.normalize.promotions import Promotion, Promotions
 from zimun_sync.normalize.rows import hash_of, pack_row, unpack_row
 from zimun_sync.normalize.rules import Rules
 from zimun_sync.normalize.scrubbing import Scrubber
-from zimun_sync.normalize.suppressions import Kind, Suppressions, digests_of
+from zimun_sync.normalize.suppressions import Kind, Suppressions, digests_of, record_name
 
 __all__ = [
     "Items",
@@ -28,5 +28,6 @@ __all__ = [
     "hash_of",
     "normalize_items",
     "pack_row",
+    "record_name",
     "unpack_row",
 ]

@@ -14,7 +14,7 @@ from zimun_sync.errors import RecordInvalid
 from zimun_sync.model import to_micros
 from zimun_sync.normalize.items import Refused
 from zimun_sync.normalize.normalizer import Normalized, Normalizer
-from zimun_sync.normalize.scrubbing import Scrubber
+from zimun_sync.normalize.scrubbing import NOTHING, Scrubber
 
 #: The stream that events are about, and how their types begin.
 EVENT_STREAM: Final = "appointments"
@@ -56,6 +56,7 @@ class _Envelope(msgspec.Struct):
 
 
 _ENVELOPE = msgspec.json.Decoder(_Envelope)
+_encode = msgspec.json.Encoder().encode
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _MOMENT = msgspec.json.Decoder(datetime | int | float)
 
@@ -88,13 +89,18 @@ def understand(event_id: str, body: bytes, normalizer: Normalizer) -> Carried | 
 
 
 def scrubbed(body: bytes, scrubber: Scrubber) -> bytes:
-    """An event without what is about people who asked to be forgotten."""
+    """An event without what is about people who asked to be forgotten.
+
+    Of one that is about them only its type, time and scrubbed record stay; nothing of one that
+    is not understood.
+    """
+    if not scrubber.concerns(body):
+        return body
     envelope = _envelope("", body)
-    if isinstance(envelope, _Envelope):
-        data = bytes(envelope.data)
-        (clean,) = scrubber.items([data])
-        body = body.replace(data, clean)
-    return scrubber.bare(body)
+    if isinstance(envelope, Refused):
+        return NOTHING
+    (clean,) = scrubber.items([bytes(envelope.data)])
+    return _encode(_Envelope(envelope.type, msgspec.Raw(clean), envelope.timestamp))
 
 
 def key_in(body: bytes, normalizer: Normalizer) -> str | None:

@@ -8,12 +8,14 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from zimun_sync.normalize.places import phone
 
-#: What a person is known by: an e-mail address, a telephone number, a record's key.
-Kind = Literal["email", "phone", "id"]
+#: What a person is known by: an e-mail address, a telephone number, a record that somebody named;
+#: and a record that was found to be theirs, as long as it names nobody else.
+Kind = Literal["email", "phone", "id", "record"]
+KINDS: Final[frozenset[Kind]] = frozenset(get_args(Kind))
 
 _DIGEST_BYTES: Final = 16
 _NOT_DIGITS: Final = re.compile(r"[^0-9]+")
@@ -25,27 +27,44 @@ class Suppressions:
 
     Args:
         key: of the digests.
-        digests: of every address, number and record key.
+        digests: of every address, number and record.
+        kinds: those that there are digests of.
+        source: whose records are looked at.
+        strict: whether a record that mentions someone anywhere is theirs.
     """
 
     key: bytes = b""
     digests: frozenset[bytes] = frozenset()
+    kinds: frozenset[Kind] = KINDS
+    source: str = ""
+    strict: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.digests)
 
     def name(self, kind: Kind, value: str) -> bool:
-        """Whether someone is suppressed by this address, number or key."""
-        return digest_of(self.key, kind, value) in self.digests
+        """Whether someone is suppressed by this address or number."""
+        return kind in self.kinds and digest_of(self.key, kind, value) in self.digests
+
+    def names_record(self, kind: Kind, stream: str, key: str) -> bool:
+        """Whether someone is suppressed by a record of the source."""
+        return self.name(kind, record_name(self.source, stream, key))
 
     def any_phone(self, given: str, region: str | None) -> bool:
         """Whether someone is suppressed by this number, however it is written."""
+        if "phone" not in self.kinds:
+            return False
         return any(self.name("phone", each) for each in spellings(given, (region,)))
 
     def fingerprint(self) -> str:
         """Changes whenever someone is added."""
-        joined = b"".join(sorted(self.digests))
+        joined = b"".join(sorted(self.digests)) + (b"strict" if self.strict else b"")
         return blake2b(joined, key=self.key, digest_size=_DIGEST_BYTES).hexdigest()
+
+
+def record_name(source: str, stream: str, key: str) -> str:
+    """A record among those of every source and stream."""
+    return f"{source}/{stream}/{key}"
 
 
 @lru_cache(maxsize=262_144)
@@ -84,7 +103,7 @@ def digests_of(
         key: the state's own.
         emails: addresses of the person.
         phones: telephone numbers of the person.
-        ids: keys of records about the person, such as appointments without an address.
+        ids: records about the person, by `record_name`.
         regions: countries whose rules may read a number without country code.
     """
     numbers = [each for number in phones for each in spellings(number, (*regions, None))]

@@ -5,12 +5,23 @@ taken away first and then given again, with the sequence it has: the same two ba
 after a crash, end the same.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from zimun_sync.errors import SinkError, StoreError
 from zimun_sync.pipeline.isolate import as_bug
-from zimun_sync.sinks import Batch, NeedsActivation, Publishes, Sink, StoredChange, WriteResult
+from zimun_sync.sinks import (
+    Adopts,
+    Batch,
+    NeedsActivation,
+    Publishes,
+    ReadsBack,
+    Sink,
+    SinkContext,
+    StoredChange,
+    WriteResult,
+)
 from zimun_sync.store import REDELIVERED, Place, Store
 
 
@@ -37,13 +48,22 @@ def asked_anew(store: Store, place: Place, offset: int) -> list[StoredChange]:
     ]
 
 
-def write_anew(sink: Sink, batch: Batch, write: Callable[[Batch], WriteResult]) -> WriteResult:
+def write_anew(
+    sink: Sink,
+    batch: Batch,
+    write: Callable[[Batch], WriteResult],
+    context: Callable[[], SinkContext],
+) -> WriteResult:
     """Write changes that the sink may take for unchanged, and let readers see nothing else.
+
+    A sink that keeps what it has, for it holds a later sequence than the store ever gave it, is
+    adopted: such sequences mean nothing.
 
     Args:
         sink: what to write to; never a remote system, where taking away would cancel.
         batch: present states of records.
         write: opens the sink and writes a batch to it.
+        context: what the sink is opened with.
 
     Raises:
         SinkError: as any write.
@@ -51,17 +71,47 @@ def write_anew(sink: Sink, batch: Batch, write: Callable[[Batch], WriteResult]) 
     """
     if isinstance(sink, NeedsActivation):
         return write(batch)
-    gone = [change._replace(row=None, hash="") for change in batch.stored]
-    write(replace(batch, stored=gone, more=True))
-    result = write(batch)
+    result = _replaced(batch, write)
+    if isinstance(sink, Adopts) and _was_kept(sink, batch, result):
+        _adopt(sink, context())
+        result = _replaced(batch, write)
     if isinstance(sink, Publishes):
         _publish(sink)
     return result
 
 
+def _replaced(batch: Batch, write: Callable[[Batch], WriteResult]) -> WriteResult:
+    gone = [change._replace(row=None, hash="") for change in batch.stored]
+    write(replace(batch, stored=gone, more=True))
+    return write(batch)
+
+
+def _was_kept(sink: Sink, batch: Batch, result: WriteResult) -> bool:
+    """Whether a sink still holds what it was to take away, or to replace."""
+    gone = {change.key for change in batch.stored if change.row is None}
+    if result.unchanged > len(gone):
+        return True
+    if not gone or not isinstance(sink, ReadsBack):
+        return False
+    with _bugs_raised():
+        held = sink.read_back(batch.source, batch.stream)
+        return bool(gone.intersection(key for key, _ in held))
+
+
+def _adopt(sink: Adopts, context: SinkContext) -> None:
+    with _bugs_raised():
+        sink.adopt(replace(context, adopting=True))
+
+
 def _publish(sink: Publishes) -> None:
-    try:
+    with _bugs_raised():
         sink.publish_anew()
+
+
+@contextmanager
+def _bugs_raised() -> Iterator[None]:
+    try:
+        yield
     except (SinkError, StoreError):
         raise
     except Exception as error:

@@ -44,6 +44,6 @@ def confirm(
     run = store.runs.get(run_id)
     listings = job.all_listings(store)
     deletions = Deletions(listings, store, lease, job.deletions, emit, stopping)
-    rules = rules_now(store, job.rules)
+    rules = rules_now(store, job.name, job.rules)
     normalizer = Normalizer(STREAMS[run.stream], rules, places_of(store, job.name))
     return deletions.confirm_all(run, normalizer)

@@ -41,7 +41,7 @@ class Arriving:
         at = (asked, self.store.renormalizer.fingerprint(source))
         found = self._ready.get(source)
         if found is None or found[0] != at:
-            rules = rules_now(self.store, self.rules(source))
+            rules = rules_now(self.store, source, self.rules(source))
             made = Scrubber(STREAMS[EVENT_STREAM], rules, places_of(self.store, source))
             found = self._ready[source] = (at, made)
         return found[1]

@@ -1,6 +1,6 @@
 """Whether a sink's rows are those that it was given: value by value where it can show them."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -67,7 +67,7 @@ def different(part: Part, batch: Batch) -> Mapping[str, str]:
 
 
 def _doubled(keys: Sequence[str]) -> list[str]:
-    return [] if len(set(keys)) == len(keys) else [key for key in keys if keys.count(key) > 1]
+    return [key for key, count in Counter(keys).items() if count > 1]
 
 
 def _columns(rows: pa.Table, batch: Batch) -> Mapping[str, list[str]]:
@@ -80,7 +80,7 @@ def _columns(rows: pa.Table, batch: Batch) -> Mapping[str, list[str]]:
     for field in given.schema:
         if field.name in _LINEAGE or field.name == _HASH or field.name not in held.schema.names:
             continue
-        unequal = _unequal(given.column(field.name), held.column(field.name).cast(field.type))
+        unequal = _unequal(given.column(field.name), held.column(field.name))
         if pc.any(unequal).as_py():
             for each in given.column(key).filter(unequal).to_pylist():
                 found[each].append(field.name)
@@ -89,6 +89,10 @@ def _columns(rows: pa.Table, batch: Batch) -> Mapping[str, list[str]]:
 
 def _unequal(one: pa.ChunkedArray, other: pa.ChunkedArray) -> pa.ChunkedArray:
     """Where two columns differ; NULL is equal to NULL only."""
+    try:
+        other = other.cast(one.type)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):  # somebody gave it another type
+        return pa.chunked_array([pa.repeat(pa.scalar(value=True), len(one))])
     only_one = pc.xor(pc.is_null(one), pc.is_null(other))
     return pc.or_(only_one, pc.fill_null(pc.not_equal(one, other), fill_value=False))
 

@@ -42,6 +42,20 @@ class DeletionRules:
     checks: int = 500
 
 
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How far what a listing missed was dealt with.
+
+    Args:
+        run: with what was deleted.
+        again: why the listing should be read again before anything more is done; empty if it
+            need not.
+    """
+
+    run: Run
+    again: str = ""
+
+
 @dataclass(slots=True)
 class _Checked:
     """What asking by id has shown so far."""
@@ -71,14 +85,14 @@ class Deletions:
     emit: Emit
     stopping: Stopping
 
-    def settle(self, run: Run, normalizer: Normalizer, *, until_drift: bool = False) -> Run:
+    def settle(self, run: Run, normalizer: Normalizer, *, may_repeat: bool = False) -> Settled:
         """Deal with what a complete listing did not bring.
 
         Args:
             run: with its last page stored.
             normalizer: of the run's stream.
-            until_drift: ask for no more once one that was newly missed answers, because the
-                listing will be read again.
+            may_repeat: whether the listing can be read again. Then too many missing at once are
+                not told yet, and no more is asked for once one that was newly missed answers.
 
         Raises:
             ListingDoubtful: nothing more is deleted until a person has looked.
@@ -88,15 +102,25 @@ class Deletions:
         covered = self._coverage(run)
         if run.records == 0 and not (covered and covered.asked):
             self._doubt_emptiness(run, covered)
-            return run
+            return Settled(run)
         by_id, days = self.listings.has_by_id(run.stream), covered and covered.days
         missed = self.store.missing.find(self.lease, run, self.rules.brake, by_id=by_id, days=days)
+        may_repeat = may_repeat and not missed.futile
+        if missed.braked and may_repeat:
+            return Settled(run, f"it lacks {missed.newly:,} of {missed.held:,} records")
         if missed.braked:
             self._hold(run, missed)
-        return self.confirm(run, normalizer, until_drift=until_drift)
+        run = self.confirm(run, normalizer, until_drift=may_repeat)
+        drifted = may_repeat and self.store.missing.drifted(run)
+        return Settled(run, "a record that it missed is there" if drifted else "")
 
     def confirm(self, run: Run, normalizer: Normalizer, *, until_drift: bool = False) -> Run:
         """Ask for records that are due, as many as one run may, and bury those that are gone.
+
+        Args:
+            run: with its last page stored.
+            normalizer: of the run's stream.
+            until_drift: ask for no more once one that was newly missed answers.
 
         Raises:
             ListingDoubtful: no record of the listing answers by id, or asking is refused.

@@ -141,7 +141,7 @@ class Delivery:
 
     def __post_init__(self) -> None:
         self._freshness = FreshnessShow(self.sink, self.store, self.sources)
-        self._erasures = SinkErasures(self.name, self.sink, self.store)
+        self._erasures = SinkErasures(self.name, self.sink, self.store, self.sources)
 
     def pull_ended(self) -> None:
         """Have the sink show how fresh it is, once it has taken what there is; from any thread."""
@@ -268,7 +268,7 @@ class Delivery:
         offered = stored or (again or anew)[:most]
         batch = Batch(source, stream, offered, more=more or full, asked=bool(again))
         batch = self.guard.batch(batch)
-        result = write_anew(self.sink, batch, self._write) if anew else self._write(batch)
+        result = self._write_anew(batch) if anew else self._write(batch)
         self._record(at, batch, result)
         return Taken.PARTLY if full else Taken.ALL
 
@@ -299,6 +299,9 @@ class Delivery:
             return Isolated(self.sink, self._reopen).write(batch)
         finally:
             self._tell_notices()
+
+    def _write_anew(self, batch: Batch) -> WriteResult:
+        return write_anew(self.sink, batch, self._write, self.context)
 
     def _open(self) -> None:
         if self._is_open:

@@ -22,6 +22,7 @@ _SKEW: Final = 2_000_000
 _PULL: Final = "The next full pull brings it; `zimun-sync verify --repair` has one made now."
 _GONE: Final = "The next full pull deletes it, on proof; `zimun-sync verify --repair` has one made."
 _AGAIN: Final = "Look again."
+_NOT_BY_ID: Final = "not found by id: check `paths` and `by_id`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,16 @@ class Doubts:
         except SourceError as error:
             self._silent = f"the API could not be asked: {error.message}"
             return self._unasked(key, shown, self._silent)
-        return self._decide(key, now, "asked for by id, it is gone" if now is None else "")
+        if now is not None:
+            return self._decide(key, now, "")
+        return self._gone(key) if shown is None else self._contradicted(key, shown)
+
+    def _gone(self, key: str) -> Finding | None:
+        return self._decide(key, None, "asked for by id, it is gone")
+
+    def _contradicted(self, key: str, shown: Shown) -> Finding | None:
+        """The listing has it, by id there is none: most likely it is not to be had by id at all."""
+        return None if self._buried_since(key, shown) else self._decide(key, shown, _NOT_BY_ID)
 
     def _unasked(self, key: str, shown: Shown | None, why: str) -> Finding | None:
         """What the listing shows stands for it; that it lacks a record proves nothing."""
@@ -117,10 +127,17 @@ class Doubts:
         return Finding(key, kind, Why.FAULT, said, _PULL)
 
     def _held(self, key: str) -> Standing | None:
+        held = self._standing(key)
+        return None if held is None or held.deleted else held
+
+    def _buried_since(self, key: str, shown: Shown) -> bool:
+        held = self._standing(key)
+        return held is not None and held.deleted and held.observed_at > shown.asked_at
+
+    def _standing(self, key: str) -> Standing | None:
         stream = self.normalizer.stream.name
         found: Mapping[str, Standing] = self.store.standing.of(self.source, stream, [key])
-        held = found.get(key)
-        return None if held is None or held.deleted else held
+        return found.get(key)
 
     def _changed_meanwhile(self, held: Standing | None, shown: Shown) -> bool:
         meanwhile = range(self.began - _SKEW, shown.asked_at + _SKEW)

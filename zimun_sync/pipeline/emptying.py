@@ -8,7 +8,7 @@ from zimun_sync.model import Stream
 from zimun_sync.pipeline.contact import sink_context
 from zimun_sync.pipeline.deliver import BATCH_ROWS
 from zimun_sync.pipeline.isolate import write
-from zimun_sync.pipeline.verify_sinks import SinkInQuestion
+from zimun_sync.pipeline.verify_sinks import SinkInQuestion, bugs_told
 from zimun_sync.sinks import (
     Adopts,
     Batch,
@@ -43,7 +43,8 @@ def refuse_to_empty(name: str, sink: Sink) -> None:
 def empty(store: Store, about: SinkInQuestion, lease: Lease, stop: Event) -> int:
     """Delete everything a sink holds, and have everything delivered to it anew.
 
-    The offsets are set back first: after a crash the next delivery brings what is missing.
+    The offsets are set back before anything is deleted: after a crash the next delivery brings
+    what is missing. A sink that cannot be opened is left as it is.
 
     Args:
         store: what it is to be filled from.
@@ -56,12 +57,9 @@ def empty(store: Store, about: SinkInQuestion, lease: Lease, stop: Event) -> int
 
     Raises:
         ConfigError: it cannot be emptied.
-        SinkError: as any write.
-        ConnectorBug: anything else that the connector raised.
+        SinkError: as any write; a bug of the connector is told as one.
     """
     refuse_to_empty(about.name, about.sink)
-    store.deliveries.rewind(about.name)
-    store.deliveries.unpark(about.name)
     context = sink_context(
         store,
         about.name,
@@ -71,11 +69,16 @@ def empty(store: Store, about: SinkInQuestion, lease: Lease, stop: Event) -> int
         streams=about.columns,
         guard=about.guard,
     )
-    about.sink.open(context)
+    with bugs_told():
+        about.sink.open(context)
     try:
-        return _delete_all(store, about, context)
+        store.deliveries.rewind(about.name)
+        store.deliveries.unpark(about.name)
+        with bugs_told():
+            return _delete_all(store, about, context)
     finally:
-        about.sink.close()
+        with bugs_told():
+            about.sink.close()
 
 
 def _delete_all(store: Store, about: SinkInQuestion, context: SinkContext) -> int:

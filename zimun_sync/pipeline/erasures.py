@@ -28,11 +28,13 @@ class SinkErasures:
         name: the sink's name.
         sink: may be one that cannot tell what it keeps.
         store: where requests and receipts are kept.
+        sources: names of streams by source that it is delivered.
     """
 
     name: str
     sink: Sink
     store: Store
+    sources: Mapping[str, Sequence[str]]
     _due: Event = field(default_factory=Event)
 
     def __post_init__(self) -> None:
@@ -79,6 +81,9 @@ class SinkErasures:
         self.store.forgettings.settle(self.name, requests, erasure)
 
     def _erased(self, forgotten: Forgotten) -> Erasure:
+        left = self._not_delivered(forgotten)
+        if left:
+            return _left_behind(left)
         refused = _refused(self.store, self.name, forgotten.keys)
         if not isinstance(self.sink, Forgets):
             erasure = _UNTOLD
@@ -96,6 +101,24 @@ class SinkErasures:
             f"they were: see `zimun-sync quarantine list --sink {self.name}`. {erasure.message}"
         )
         return Erasure(complete=False, message=message)
+
+    def _not_delivered(self, forgotten: Forgotten) -> list[tuple[str, str]]:
+        """Sources and streams that it was given once, and is not given any more."""
+        given = self.store.deliveries.places(self.name)
+        return [
+            (source, stream)
+            for source, stream in forgotten.keys
+            if (source, stream) in given and stream not in self.sources.get(source, ())
+        ]
+
+
+def _left_behind(places: Sequence[tuple[str, str]]) -> Erasure:
+    named = ", ".join(f"{stream} of {source}" for source, stream in places)
+    message = (
+        f"It holds {named} as they were, for the configuration names them no more: take them back "
+        "into it, sync and ask again, or remove them there by hand."
+    )
+    return Erasure(complete=False, message=message)
 
 
 def _with_versions(store: Store, forgotten: Forgotten) -> Forgotten:

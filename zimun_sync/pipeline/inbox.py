@@ -104,7 +104,7 @@ class Applying:
         self._ready = ready
 
     def _with_places_of_now(self) -> tuple[str, Normalizer]:
-        rules = rules_now(self.store, self.source.rules)
+        rules = rules_now(self.store, self.source.name, self.source.rules)
         places = places_of(self.store, self.source.name)
         return in_force(rules, places), Normalizer(STREAMS[EVENT_STREAM], rules, places)
 
@@ -236,5 +236,5 @@ class Fetching:
 
 
 def _normalizer_of_now(store: Store, source: EventSource) -> Normalizer:
-    rules, places = rules_now(store, source.rules), places_of(store, source.name)
+    rules, places = rules_now(store, source.name, source.rules), places_of(store, source.name)
     return Normalizer(STREAMS[EVENT_STREAM], rules, places)

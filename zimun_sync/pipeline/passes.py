@@ -4,6 +4,9 @@ A record that moves to a page that was read already is not seen. What shows that
 record that came on two of them, or one that the listing missed although the API, asked by id,
 still has it. Then another pass follows, until one brings nothing that stood before and was
 missed so far.
+
+What an API always lists twice, or never lists although it has it, shows no movement: it is
+remembered from one run to the next.
 """
 
 from dataclasses import dataclass
@@ -62,28 +65,16 @@ class Passes:
             run = self.store.runs.note_found_late(self.lease, run, look.found_late)
         reason = self._reason(run, look)
         if not reason:
+            self.store.passes.remember(self.lease, run, look.always_twice)
             return None
         if run.passes >= MAX_PASSES:
             self._tell_unsettled(run)
             return None
-        return self._begin(run, reason)
+        return self.begin(run, reason)
 
-    def asks_for_drift(self, run: Run) -> bool:
-        """Whether a record that the listing missed, and that is there, would mean another pass."""
+    def may_repeat(self, run: Run) -> bool:
+        """Whether what the latest pass missed may bring another: it need not be gone."""
         return self.paging is Paging.AUTO and run.passes == 1 and not _is_one_page(run)
-
-    def after_asking(self, run: Run) -> Run | None:
-        """The run at the beginning of another pass; None if what it missed is really gone.
-
-        Args:
-            run: with what it missed asked for by id.
-
-        Raises:
-            LeaseLost: another process took over.
-        """
-        if not self.asks_for_drift(run) or not self.store.missing.drifted(run):
-            return None
-        return self._begin(run, "a record that it missed is there")
 
     def _reason(self, run: Run, look: Pass) -> str:
         if look.found_late:
@@ -96,7 +87,12 @@ class Passes:
             return ""
         return "paging is set to unstable" if self.paging is Paging.UNSTABLE else ""
 
-    def _begin(self, run: Run, reason: str) -> Run:
+    def begin(self, run: Run, reason: str) -> Run:
+        """The run at the beginning of another pass; `reason`: what shows that it is needed.
+
+        Raises:
+            LeaseLost: another process took over.
+        """
         following = self.store.runs.begin_pass(self.lease, run)
         at = (run.source, run.stream, run.run_id)
         self.emit(ListingRepeated(*at, following.passes, run.found_late, reason))

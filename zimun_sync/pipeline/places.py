@@ -25,9 +25,10 @@ def places_of(store: Store, source: str) -> Places:
     return Places(organizations[0] if organizations else Place(), locations)
 
 
-def rules_now(store: Store, rules: Rules) -> Rules:
+def rules_now(store: Store, source: str, rules: Rules) -> Rules:
     """The user's words on a source's fields, with everybody who asked to be forgotten."""
-    return replace(rules, forgotten=store.forgettings.suppressions())
+    who = replace(store.forgettings.suppressions(), source=source)
+    return replace(rules, forgotten=replace(who, strict=rules.forgotten.strict))
 
 
 def in_force(rules: Rules, places: Places) -> str:

@@ -123,11 +123,12 @@ class Pull:
             run = self._list(run, setup, {})
             following = passes.after_listing(run)
             if following is None:
-                until_drift = passes.asks_for_drift(run)
-                run = self.deletions.settle(
-                    self.store.runs.get(run.run_id), normalizer, until_drift=until_drift
+                may_repeat = passes.may_repeat(run)
+                settled = self.deletions.settle(
+                    self.store.runs.get(run.run_id), normalizer, may_repeat=may_repeat
                 )
-                following = passes.after_asking(run)
+                run = settled.run
+                following = passes.begin(run, settled.again) if settled.again else None
             if following is None:
                 return run
             run = following

@@ -25,7 +25,7 @@ def renormalize(
         LeaseLost: another process took over.
         StoreError: the state could not be written.
     """
-    rules = rules_now(store, source.rules)
+    rules = rules_now(store, source.name, source.rules)
     places = places or places_of(store, source.name)
     fingerprint = in_force(rules, places)
     if store.renormalizer.is_current(source.name, fingerprint):

@@ -32,7 +32,10 @@ class Retrying:
         """
         entries = self.store.quarantine.marked(self.source.name)
         for entry in entries:
-            if entry.raw is None or entry.key.startswith(EVENT_KEY):
+            is_event = entry.key.startswith(EVENT_KEY)
+            if is_event and entry.raw is None:  # it was about somebody who was forgotten
+                self.store.quarantine.mark(entry.id, "closed")
+            elif is_event or entry.raw is None:
                 self.store.inbox.put_back(self.source.lease, entry)
             else:
                 self._normalize(entry, entry.raw)
@@ -47,7 +50,7 @@ class Retrying:
     def _settle(self, entry: Entry, raws: Sequence[bytes]) -> None:
         name = self.source.name
         rules = self.store.renormalizer.fingerprint(name)
-        in_force = rules_now(self.store, self.source.rules)
+        in_force = rules_now(self.store, self.source.name, self.source.rules)
         normalizer = Normalizer(STREAMS[entry.stream], in_force, places_of(self.store, name))
         items = normalize_items(raws, normalizer)
         records = [(record, entry.last_at) for record in items.records]

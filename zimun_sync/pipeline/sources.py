@@ -124,4 +124,4 @@ class SourcePull:
         places = places_of(self.store, self.job.name)
         if stream not in _PLACES:
             renormalize(self.store, self._source(), self.emit, places)
-        return Setup(stream, rules_now(self.store, self.job.rules), places)
+        return Setup(stream, rules_now(self.store, self.job.name, self.job.rules), places)

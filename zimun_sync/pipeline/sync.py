@@ -9,8 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Event
 
-from zimun_sync.events import Emit
+from zimun_sync.errors import LeaseLost, StoreError
+from zimun_sync.events import Emit, StateUnavailable
 from zimun_sync.model import STREAMS, Stream
+from zimun_sync.normalize import Rules
 from zimun_sync.pipeline.ahead import on_threads
 from zimun_sync.pipeline.contact import (
     Surroundings,
@@ -58,6 +60,7 @@ class Sync:
         options: how to sync.
         streams: every stream by name, with the columns that the configuration promotes.
         guards: what hides from each sink what its policies say, by name.
+        others: the words on fields of configured sources that are not pulled.
     """
 
     store: Store
@@ -67,6 +70,7 @@ class Sync:
     options: SyncOptions
     streams: Mapping[str, Stream] = field(default_factory=lambda: STREAMS)
     guards: Mapping[str, Guard] = field(default_factory=dict)
+    others: Mapping[str, Rules] = field(default_factory=dict)
 
     def run(self) -> SyncReport:
         """Sync once.
@@ -89,14 +93,27 @@ class Sync:
         return self._report(runs, deliveries, interrupted=interrupted)
 
     def _forget(self, keeper: LeaseKeeper) -> None:
-        """Finish what was begun for people who asked to be forgotten."""
-        if {job.name for job in self.sources}.issuperset(self.store.feed.heads()):
-            held = keeper.held
-            sources = [
-                EventSource(job.name, job.rules, held[source_lease(job.name)])
-                for job in self.sources
-            ]
-            forget_in_state(self.store, sources, self.emit)
+        """Finish what was begun for people who asked to be forgotten; a later sync may have to."""
+        if not self.store.forgettings.unfinished():
+            return
+        known = self.store.feed.heads().keys()
+        others = {name: each for name, each in self.others.items() if name in known}
+        rules = {job.name: job.rules for job in self.sources} | others
+        names = [source_lease(name) for name in others]
+        try:
+            with LeaseKeeper(self.store, names, self.options.stop) as further:
+                held = keeper.held | further.held
+                sources = [
+                    EventSource(name, each, held[source_lease(name)])
+                    for name, each in rules.items()
+                ]
+                forget_in_state(self.store, sources, self.emit)
+        except LeaseLost:
+            raise
+        except (
+            StoreError
+        ) as error:  # who reads the state, or works on it, keeps nobody from syncing
+            self.emit(StateUnavailable("forget", 0.0, error.message))
 
     def _pull_into(self, runs: list[Run], keeper: LeaseKeeper) -> bool:
         """Pull source after source; tells whether it was interrupted."""

@@ -10,7 +10,7 @@ from zimun_sync.errors import LeaseHeld, SinkBroken, SinkError, ZimunSyncError
 from zimun_sync.model import Stream, delivered
 from zimun_sync.pipeline.contact import sink_context, sink_lease
 from zimun_sync.pipeline.findings import Compared, SinkState
-from zimun_sync.pipeline.isolate import as_bug
+from zimun_sync.pipeline.isolate import ConnectorBug, as_bug
 from zimun_sync.pipeline.keeper import LeaseKeeper
 from zimun_sync.pipeline.listings import Interrupted, Stopping
 from zimun_sync.pipeline.offering import fingerprint_of, version_of
@@ -133,17 +133,28 @@ def guarded(work: Callable[[Sink], T]) -> Callable[[Sink], T]:
     """Work in which a connector's bug is told as such."""
 
     def run(sink: Sink) -> T:
-        try:
+        with bugs_told():
             return work(sink)
-        except (ZimunSyncError, Interrupted):
-            raise
-        except Exception as error:
-            bug = as_bug(error)
-            raise SinkBroken(
-                f"Its connector failed: {bug}.", hint="This is a bug of the connector: report it."
-            ) from error
 
     return run
+
+
+@contextmanager
+def bugs_told() -> Iterator[None]:
+    """Tell whatever a connector raises that its contract does not know.
+
+    Raises:
+        SinkBroken: it raised such a thing.
+    """
+    try:
+        yield
+    except (ZimunSyncError, Interrupted):
+        raise
+    except Exception as error:
+        bug = error if isinstance(error, ConnectorBug) else as_bug(error)
+        raise SinkBroken(
+            f"Its connector failed: {bug}.", hint="This is a bug of the connector: report it."
+        ) from error
 
 
 @contextmanager
@@ -166,10 +177,12 @@ def opened(store: Store, about: SinkInQuestion, stop: Event) -> Iterator[Lend]:
             looking=True,
         )
         try:
-            about.sink.open(context)
+            with bugs_told():
+                about.sink.open(context)
             yield lambda work: guarded(work)(about.sink)
         finally:
-            about.sink.close()
+            with bugs_told():
+                about.sink.close()
 
 
 def state_of(store: Store, about: SinkInQuestion) -> SinkState:

@@ -94,7 +94,7 @@ class SourceComparison:
         return found
 
     def _compare(self, stream: str, found: Compared) -> None:
-        rules = rules_now(self.store, self.job.rules)
+        rules = rules_now(self.store, self.job.name, self.job.rules)
         setup = Setup(stream, rules, places_of(self.store, self.job.name))
         listed = _Listed(found, self.store.now())
         self._list(setup, listed)

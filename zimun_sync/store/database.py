@@ -126,6 +126,7 @@ class Database:
 
         Raises:
             StateUnreadable: the file was removed or replaced since it was first used.
+            StoreError: it cannot be reached.
         """
         if self.path is None:
             return
@@ -223,15 +224,16 @@ class Database:
         autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         with self._told_plainly(), autocommit.connect() as connection:
             for table in tables:
-                connection.exec_driver_sql(f"VACUUM (FULL) {table.name}")
+                connection.exec_driver_sql(f"VACUUM (FULL, ANALYZE) {table.name}")
 
     def _rewrite_sqlite(self) -> None:
         with self._told_plainly(), self._one_writer, self.engine.connect() as plain:
             connection = plain.execution_options(**{_NO_TRANSACTION: True})
-            connection.exec_driver_sql("VACUUM")
-            log = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-            busy, *_ = log.one()
-        if busy:
+            is_read = _fold_log(connection)  # noticed before the work is done
+            if not is_read:
+                connection.exec_driver_sql("VACUUM")
+                is_read = _fold_log(connection)
+        if is_read:
             raise StoreError(
                 f"The log of the state {self.path} is still being read: what was erased may "
                 "stand there.",
@@ -252,12 +254,28 @@ class Database:
             raise explain(error, str(where), self._busy_seconds) from error
 
 
+def _fold_log(connection: Connection) -> bool:
+    """Empty the log into the file; tells whether somebody still reads in it."""
+    busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+    return bool(busy)
+
+
 def _identity(path: Path) -> tuple[int, int] | None:
-    """What a file keeps as long as it lives; None if there is none."""
+    """What a file keeps as long as it lives; None if there is none.
+
+    Raises:
+        StoreError: nobody can tell now: a folder above is closed, or its disk does not answer.
+    """
     try:
         found = path.stat()
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise StoreError(
+            f"The state {path} cannot be reached: {error.strerror}.",
+            hint="Check that its disk is mounted and answers, and that this user may enter the "
+            "folders above it.",
+        ) from error
     return found.st_dev, found.st_ino
 
 

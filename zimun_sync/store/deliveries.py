@@ -137,7 +137,7 @@ class Deliveries:
                     index_elements=["sink", "source", "stream"], set_=values
                 )
             )
-            quarantine.close(connection, at, delivered.keys)
+            quarantine.close_taken(connection, at, delivered.keys)
             quarantine.put(self._database, connection, at, refused, (delivered.run_id, now))
         return True
 
@@ -207,6 +207,12 @@ class Deliveries:
         query = sa.select(offsets.c.sink).distinct().order_by(offsets.c.sink)
         with self._database.read() as connection:
             return list(connection.execute(query).scalars())
+
+    def places(self, sink: str) -> set[tuple[str, str]]:
+        """Sources and streams that a sink was ever delivered, configured or not."""
+        query = sa.select(offsets.c.source, offsets.c.stream).where(offsets.c.sink == sink)
+        with self._database.read() as connection:
+            return {(row.source, row.stream) for row in connection.execute(query)}
 
     def known(self, sink: str) -> bool:
         """Whether anything was ever delivered to a sink of that name."""

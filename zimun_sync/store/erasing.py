@@ -94,9 +94,8 @@ class Eraser:
             with self.database.write(durable=False) as connection:
                 rows = _waiting(connection, source, after)
                 for row in rows:
-                    key = key_of(row.body)
-                    if scrubber.names(key) or scrubber.anything(row.body) is None:
-                        _make_thin(connection, row.id, key, micros(self.clock))
+                    if scrubber.concerns(row.body):
+                        _make_thin(connection, row.id, key_of(row.body), micros(self.clock))
             if len(rows) < _AT_ONCE:
                 return
             after = rows[-1].id
@@ -111,6 +110,8 @@ def _clean_entry(row: Any, scrubber: Scrubber) -> dict[str, Any]:
         clean = _clean_raw(row, scrubber)
         if clean != row.raw:
             values |= {"raw": clean, "content": digest_of_raw(clean)}
+        if clean is None:
+            values["status"] = "closed"  # nothing is left that could be tried again
     return values
 
 

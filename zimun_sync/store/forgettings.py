@@ -1,7 +1,7 @@
 """Who asked to be forgotten, and how far the state and each sink are with it."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -196,10 +196,16 @@ class Forgettings:
         """Keep why a sink has not erased anything yet."""
         self._mark(sink, numbers, "pending", why)
 
-    def done_by_hand(self, number: int) -> bool:
-        """Take a person's word that they did what sinks could not; tells whether any could not."""
+    def done_by_hand(self, number: int, configured: Collection[str]) -> bool:
+        """Take a person's word that they did what sinks could not; tells whether any could not.
+
+        Args:
+            number: of the request.
+            configured: names of sinks that will do by themselves what is pending.
+        """
         now = micros(self._clock)
-        which = (erasures.c.forgetting == number, erasures.c.status == "by_hand")
+        gone = (erasures.c.status == "pending") & erasures.c.sink.not_in(configured)
+        which = (erasures.c.forgetting == number, (erasures.c.status == "by_hand") | gone)
         values = {"status": "done", "message": "Done by hand.", "updated_at": now}
         with self._database.write(durable=True) as connection:
             return connection.execute(sa.update(erasures).where(*which).values(values)).rowcount > 0
@@ -259,10 +265,12 @@ _FIND_KEY: Final = sa.select(own_keys.c.key).where(own_keys.c.name == KEY_NAME)
 
 def suppressions_in(connection: Connection) -> Suppressions:
     """Everybody who asked, up to now, for those who are in a transaction already."""
-    digests = connection.execute(sa.select(suppressions.c.digest)).scalars().all()
-    if not digests:
+    rows = connection.execute(sa.select(suppressions.c.digest, suppressions.c.kind)).all()
+    if not rows:
         return Suppressions()
-    return Suppressions(connection.execute(_FIND_KEY).scalar_one(), frozenset(digests))
+    key = connection.execute(_FIND_KEY).scalar_one()
+    kinds = frozenset(row.kind for row in rows)
+    return Suppressions(key, frozenset(row.digest for row in rows), kinds)
 
 
 def _open_receipts(connection: Connection, number: int, sinks: Sequence[str], now: int) -> None:
@@ -275,11 +283,29 @@ def _open_receipts(connection: Connection, number: int, sinks: Sequence[str], no
 
 
 def remember(
-    database: Database, connection: Connection, source: str, stream: str, keys: Sequence[str]
+    database: Database,
+    connection: Connection,
+    at: tuple[str, str],
+    keys: Sequence[str],
+    theirs: Sequence[bytes],
 ) -> None:
-    """Keep which records held something, for every request that is not finished yet."""
+    """Keep which records held something, for every request that is not finished yet.
+
+    Args:
+        database: the store's.
+        connection: in a transaction.
+        at: source and stream.
+        keys: of the records.
+        theirs: digests of those that are about nobody else.
+    """
+    if theirs:
+        add = database.upsert(suppressions).on_conflict_do_nothing()
+        of = connection.execute(_LATEST).scalar_one()
+        named = [{"digest": each, "kind": "record", "forgetting": of} for each in theirs]
+        connection.execute(add, named)
     if not keys:
         return
+    source, stream = at
     unfinished = sa.select(forgettings.c.id).where(forgettings.c.erased_at.is_(None))
     rows = [
         {"forgetting": number, "source": source, "stream": stream, "key": key}

@@ -25,6 +25,8 @@ from zimun_sync.store.seen import set_bits
 
 _CHUNK: Final = 5_000
 _NEW: Final = "new"  # only within the transaction of `find`
+#: Whatever moves out of a rolling window does so every working day.
+_LATELY: Final = 7 * 24 * 3600 * 1_000_000
 
 
 class MissingState(StrEnum):
@@ -61,11 +63,15 @@ class Missed:
         held: records of the stream that are not deleted.
         newly: of these, missing without having been due before.
         braked: whether the newly missing wait for approval.
+        futile: whether listing again would not help: those held back before are enough to wait
+            for approval; or, where nothing is held back, what this API has lately left out of a
+            listing and answered by id stayed out.
     """
 
     held: int
     newly: int
     braked: bool
+    futile: bool = False
 
 
 class Missing:
@@ -109,7 +115,8 @@ class Missing:
         with self._database.write(durable=False) as connection:
             check(connection, lease)
             listing = self._listings.number(connection, run.source, run.stream)
-            deleted = 0
+            here, deleted = missing.c.listing == listing, 0
+            never_listed = self._unlisted(connection, run, here, now - _LATELY)
             for start in range(0, len(unseen), _CHUNK):
                 among = sa.and_(
                     records.c.listing == listing,
@@ -117,7 +124,8 @@ class Missing:
                 )
                 self._take_down(connection, run, among, now)
                 deleted += _count(connection, records, among, records.c.deleted.is_(True))
-            here = missing.c.listing == listing
+            if self._unlisted(connection, run, here, 0):
+                never_listed = 0  # some of them are listed again: they had moved
             connection.execute(sa.delete(missing).where(here, missing.c.run_id != run.run_id))
             if run.passes > 1:
                 self._forget_seen(connection, run, here, unseen)
@@ -126,9 +134,18 @@ class Missing:
                 held = days.count(connection, records, *_present(listing))
                 newly = days.count(connection, missing, here, _undecided())
             braked = brake.stops(newly, held)
+            former = _count(connection, missing, here, missing.c.state == MissingState.HELD)
+            futile = brake.stops(former, held) if braked else never_listed > 0
             state = MissingState.DUE if by_id else MissingState.ONCE
             _set(connection, here & _undecided(), MissingState.HELD if braked else state)
-        return Missed(held, newly, braked)
+        return Missed(held, newly, braked, futile)
+
+    def _unlisted(
+        self, connection: Connection, run: Run, here: sa.ColumnElement[bool], since: int
+    ) -> int:
+        """How many answered by id in an earlier run, which missed them, the first one `since`."""
+        earlier = (missing.c.run_id != run.run_id) & (missing.c.missed_at >= since)
+        return _count(connection, missing, here, missing.c.state == MissingState.UNLISTED, earlier)
 
     def _unseen(self, run: Run, days: Days | None) -> tuple["array[int]", int]:
         """Sequences of the stream that the run's pages did not bring, and how many it has."""

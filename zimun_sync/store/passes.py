@@ -1,22 +1,23 @@
 """What the pages of a pass over a listing tell: whether it moved, and what was found late.
 
 Nothing is kept but the sequences that each page brought, so a resumed run sees what the killed
-one saw.
+one saw; and from run to run those that come on two pages every time.
 """
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from zimun_sync.store.database import Database
+from zimun_sync.store.leases import Lease, check
 from zimun_sync.store.listings import Listings
 from zimun_sync.store.missing import MissingState
 from zimun_sync.store.runs import Run
-from zimun_sync.store.schema import missing, records, seen, sources
-from zimun_sync.store.seen import before_page, has_bit, set_bits
+from zimun_sync.store.schema import missing, records, runs, seen, sources
+from zimun_sync.store.seen import ALWAYS_TWICE, before_page, has_bit, keep_seen, set_bits
 
 _CHUNK: Final = 5_000
 
@@ -25,15 +26,19 @@ class Pass(NamedTuple):
     """A complete pass over a listing.
 
     Args:
-        repeated: records that came, unchanged, on more than one of its pages.
+        repeated: records that came, unchanged, on more than one of its pages, but for those
+            of `always_twice`.
         changed: records that had changed when they came on a second one.
         found_late: records that stood before the run began and that no pass before it brought;
             0 for the first pass.
+        always_twice: sequences of those that came on more than one page now and in the last
+            listing; or of all that did, where they are the same as in the first pass.
     """
 
     repeated: int
     changed: int
     found_late: int
+    always_twice: frozenset[int] = frozenset()
 
 
 class Passes:
@@ -61,10 +66,63 @@ class Passes:
                 set_bits(here, packed)
                 if run.passes > 1:
                     late.update(seq for seq in _unpacked(packed) if not has_bit(before, seq))
-            repeated = brought - int.from_bytes(here, "little").bit_count()
-            former = _pages(connection, run, seen.c.page <= before_page(first))
+            former = _pages(
+                connection, run, seen.c.page.between(ALWAYS_TWICE + 1, before_page(first))
+            )
             changed = sum(has_bit(here, seq) for packed in former for seq in _unpacked(packed))
-            return Pass(repeated, changed, self._standing(connection, run, sorted(late)))
+            found_late = self._standing(connection, run, sorted(late))
+            if brought == int.from_bytes(here, "little").bit_count():
+                return Pass(0, changed, found_late)
+            twice = self._twice(connection, run, seen.c.page >= first)
+            always = self._always_twice(connection, run, twice)
+            return Pass(len(twice - always), changed, found_late, always)
+
+    def _twice(
+        self, connection: Connection, run: Run, which: sa.ColumnElement[bool]
+    ) -> frozenset[int]:
+        bits, found = self._no_bits(connection, run), set[int]()
+        for packed in _pages(connection, run, which):
+            found.update(seq for seq in set(_unpacked(packed)) if has_bit(bits, seq))
+            set_bits(bits, packed)
+        return frozenset(found)
+
+    def _always_twice(
+        self, connection: Connection, run: Run, twice: frozenset[int]
+    ) -> frozenset[int]:
+        """Those of records on two pages of the latest pass that movement is no reason for."""
+        first = run.pages - run.pass_pages
+        before = seen.c.page.between(0, first - 1)
+        if run.passes == 2 and twice == self._twice(connection, run, before):  # noqa: PLR2004 - the second
+            return twice
+        known = (
+            sa.select(seen.c["keys"])
+            .where(_remembered(run))
+            .order_by(seen.c.run_id.desc())
+            .limit(1)
+        )
+        packed = connection.execute(known).scalar_one_or_none() or b""
+        return twice.intersection(_unpacked(packed))
+
+    def remember(self, lease: Lease, run: Run, always_twice: Iterable[int]) -> None:
+        """Take down for the next run what comes on two pages every time.
+
+        Args:
+            lease: the source's lease.
+            run: whose listing has settled.
+            always_twice: of its latest pass.
+
+        Raises:
+            LeaseLost: another process took over; nothing was written.
+        """
+        seqs, former = sorted(always_twice), sa.select(seen.c.run_id).where(_remembered(run))
+        with self._database.read() as connection:
+            if not seqs and connection.execute(former.limit(1)).first() is None:
+                return
+        with self._database.write(durable=False) as connection:
+            check(connection, lease)
+            connection.execute(sa.delete(seen).where(_remembered(run)))
+            if seqs:
+                keep_seen(connection, run.run_id, ALWAYS_TWICE, seqs)
 
     def _no_bits(self, connection: Connection, run: Run) -> bytearray:
         head = sa.select(sources.c.seq).where(sources.c.name == run.source)
@@ -91,6 +149,12 @@ class Passes:
             ).scalar_one()
             for at in range(0, len(seqs), _CHUNK)
         )
+
+
+def _remembered(run: Run) -> sa.ColumnElement[bool]:
+    """What a run of the same listing, or this one, took down for those to come."""
+    same = sa.select(runs.c.run_id).where(runs.c.source == run.source, runs.c.stream == run.stream)
+    return sa.and_(seen.c.page == ALWAYS_TWICE, seen.c.run_id.in_(same))
 
 
 def _found_by_id(listing: int, run: Run) -> sa.Select[tuple[str]]:

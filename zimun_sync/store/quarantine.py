@@ -17,6 +17,7 @@ from zimun_sync.store.schema import quarantine
 SOURCE_SIDE = ""
 _CHUNK = 5_000
 _WAITING = ("open", "retry")
+_UNSETTLED = (*_WAITING, "dropped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,7 @@ def close_unlisted(connection: Connection, source: str, stream: str, run_id: str
     connection.execute(
         sa.update(quarantine)
         .where(
-            _pending(source, stream, SOURCE_SIDE),
+            _at(source, stream, SOURCE_SIDE, _WAITING),
             quarantine.c.run_id != run_id,
             quarantine.c.key.not_like(f"{EVENT_KEY}%"),  # no listing can tell of those
         )
@@ -140,12 +141,13 @@ def digest_of_raw(raw: bytes | None) -> str | None:
     return None if raw is None else sha256(raw).hexdigest()
 
 
-_WAITING_KEYS = sa.select(quarantine.c.key).where(
+_KEYS = sa.select(quarantine.c.key).where(
     quarantine.c.source == sa.bindparam("at_source"),
     quarantine.c.stream == sa.bindparam("at_stream"),
     quarantine.c.sink == sa.bindparam("at_sink"),
-    quarantine.c.status.in_(_WAITING),
 )
+_WAITING_KEYS = _KEYS.where(quarantine.c.status.in_(_WAITING))
+_UNSETTLED_KEYS = _KEYS.where(quarantine.c.status.in_(_UNSETTLED))
 
 
 def waiting(connection: Connection, place: tuple[str, str, str]) -> Sequence[str]:
@@ -157,23 +159,42 @@ def waiting(connection: Connection, place: tuple[str, str, str]) -> Sequence[str
 
 def close(connection: Connection, place: tuple[str, str, str], keys: Collection[str]) -> None:
     """Close the entries that a good version of their record has overtaken."""
+    _close(connection, place, set(waiting(connection, place)) & set(keys), _WAITING)
+
+
+def close_taken(connection: Connection, place: tuple[str, str, str], keys: Collection[str]) -> None:
+    """Close the entries of records that a sink has taken: those that were dropped too.
+
+    What a person dropped on the source's side stays dropped: the same bytes would come again.
+    """
     source, stream, sink = place
-    overtaken = sorted(set(waiting(connection, place)) & set(keys))
-    for start in range(0, len(overtaken), _CHUNK):
-        chunk = overtaken[start : start + _CHUNK]
+    at = {"at_source": source, "at_stream": stream, "at_sink": sink}
+    unsettled = connection.execute(_UNSETTLED_KEYS, at).scalars().all()
+    _close(connection, place, set(unsettled) & set(keys), _UNSETTLED)
+
+
+def _close(
+    connection: Connection,
+    place: tuple[str, str, str],
+    overtaken: Collection[str],
+    statuses: Sequence[str],
+) -> None:
+    keys = sorted(overtaken)
+    for start in range(0, len(keys), _CHUNK):
+        chunk = keys[start : start + _CHUNK]
         connection.execute(
             sa.update(quarantine)
-            .where(_pending(source, stream, sink), quarantine.c.key.in_(chunk))
+            .where(_at(*place, statuses), quarantine.c.key.in_(chunk))
             .values(status="closed", raw=None)
         )
 
 
-def _pending(source: str, stream: str, sink: str) -> sa.ColumnElement[bool]:
+def _at(source: str, stream: str, sink: str, statuses: Sequence[str]) -> sa.ColumnElement[bool]:
     return sa.and_(
         quarantine.c.source == source,
         quarantine.c.stream == stream,
         quarantine.c.sink == sink,
-        quarantine.c.status.in_(_WAITING),
+        quarantine.c.status.in_(statuses),
     )
 
 

@@ -16,7 +16,7 @@ from zimun_sync.store.leases import Lease, check
 from zimun_sync.store.listings import Listings
 from zimun_sync.store.merging import draw_seqs, lock_source
 from zimun_sync.store.quarantine import SOURCE_SIDE, close, put, without_dropped
-from zimun_sync.store.restating import PastRows, restated_row
+from zimun_sync.store.restating import PastRows, owned, restated_row
 from zimun_sync.store.schema import quarantine, records, sources
 
 #: The run of quarantine entries that new rules made, and no listing.
@@ -180,11 +180,13 @@ class Renormalizer:
             connection.execute(self._update, updates)
             self._history.follow(connection, listing, [new.key for new in different])
             scrubbed = [
-                new.key
+                stored
                 for new, stored in zip(renewed, batch, strict=True)
                 if _is_scrubbed(normalizer, stored, new)
             ]
-            remember(self._database, connection, source, normalizer.stream.name, scrubbed)
+            at = (source, normalizer.stream.name)
+            keys = [stored.key for stored in scrubbed]
+            remember(self._database, connection, at, keys, owned(normalizer.scrubber, scrubbed))
         return len(different)
 
     def _move_quarantine(

@@ -1,13 +1,13 @@
 """Bringing past versions to the rules and promotions of today."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from zimun_sync.errors import RecordInvalid
-from zimun_sync.normalize import Normalized, Normalizer, hash_of, pack_row, unpack_row
+from zimun_sync.normalize import Normalized, Normalizer, Scrubber, hash_of, pack_row, unpack_row
 from zimun_sync.normalize.promotions import restated
 from zimun_sync.store.database import Database
 from zimun_sync.store.forgettings import remember
@@ -36,6 +36,12 @@ def restated_row(normalizer: Normalizer, key: str, packed: bytes) -> bytes:
     row = unpack_row(packed)
     again = restated(normalizer.stream, normalizer.scrubber.row(key, row), normalizer.promoter)
     return packed if again is row else pack_row(again)
+
+
+def owned(scrubber: Scrubber, rows: Iterable[Any]) -> list[bytes]:
+    """What stands for those of these records that were theirs, as they were stored."""
+    theirs = {row.key for row in rows if scrubber.owns(row.key, row.raw, unpack_row(row.row))}
+    return scrubber.digests(sorted(theirs))
 
 
 class PastRows:
@@ -77,9 +83,10 @@ class PastRows:
         changed = [(row, new) for row, new in again if new != _past(row)]
         self._write(connection, source, listing, changed)
         if normalizer.scrubber:
-            scrubbed = {row.key for row, new in changed if new.hash != row.hash or not row.raw}
-            stream = normalizer.stream.name
-            remember(self._database, connection, source, stream, sorted(scrubbed))
+            scrubbed = [row for row, new in changed if new.hash != row.hash or not row.raw]
+            held = sorted({row.key for row in scrubbed})
+            at = (source, normalizer.stream.name)
+            remember(self._database, connection, at, held, owned(normalizer.scrubber, scrubbed))
         return keys[-1]
 
     def _keys(self, connection: Connection, listing: int, after: str) -> Sequence[str]:

@@ -6,11 +6,16 @@ a new sequence, but also a new time, by which it is left out.
 
 from array import array
 from collections.abc import Iterable
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from zimun_sync.store.schema import seen
+
+#: The number under which stands what comes on two pages of this listing every time; it is kept
+#: until a later run is told.
+ALWAYS_TWICE: Final = -(2**31)
 
 
 def keep_seen(connection: Connection, run_id: str, page: int, seqs: Iterable[int]) -> None:
@@ -26,7 +31,8 @@ def before_page(page: int) -> int:
 
 def forget_seen(connection: Connection, run_id: str) -> None:
     """Let go of what a run's pages brought."""
-    connection.execute(sa.delete(seen).where(seen.c.run_id == run_id))
+    pages = seen.c.page > ALWAYS_TWICE
+    connection.execute(sa.delete(seen).where(seen.c.run_id == run_id, pages))
 
 
 def has_bit(bits: bytearray, seq: int) -> bool:

@@ -7,7 +7,7 @@ of them has are found by a mark of eight bytes a line, and then looked at themse
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from io import RawIOBase
 from itertools import pairwise
 from pathlib import Path
@@ -20,7 +20,8 @@ import pyarrow.csv as pacsv
 from zimun_connectors.csv.log import Pieces
 from zimun_sync.sinks import Shown
 
-_BLOCK: Final = 1 << 20
+#: Bytes that are read at a time; no line that the sink writes is longer than the last.
+_BLOCKS: Final = (1 << 20, 1 << 23, 1 << 27)
 _WORD: Final = (1 << 64) - 1
 #: Stands for an empty cell without quotes; no cell holds a NUL.
 _NULL: Final = b"\x00"
@@ -40,6 +41,8 @@ class Published:
         columns: names of its columns.
         key: the column that tells records apart.
         delimiter: between its cells.
+        block: bytes that are read at a time.
+        odd: gets what is no row of the file at all.
     """
 
     path: Path
@@ -47,6 +50,8 @@ class Published:
     columns: Sequence[str]
     key: str
     delimiter: str
+    block: int = _BLOCKS[0]
+    odd: set[str] = field(default_factory=set)
 
     def differences(self, source: str) -> Iterator[Difference]:
         """Records of a source that the file lacks, has otherwise, or has and should not."""
@@ -54,12 +59,32 @@ class Published:
             return
         if not self._has_header():
             yield "", "differs", "the header"
+        yield from self._compared(source)
+
+    def _compared(self, source: str) -> Iterator[Difference]:
+        for block in _BLOCKS:  # which a line has to fit in
+            try:
+                found = list(replace(self, block=block, odd=set()).by_line(source))
+            except pa.ArrowInvalid:
+                continue
+            yield from found
+            return
+        yield "", "differs", "it cannot be read as CSV"
+
+    def by_line(self, source: str) -> Iterator[Difference]:
+        """The same, without a look at the header.
+
+        Raises:
+            pyarrow.ArrowInvalid: a line is longer than a block, or it is no CSV at all.
+        """
         wanted, found = _marks(self._wanted(source)), _marks(self._found(source))
         missing = self._others(self._wanted(source), found)
         extra = self._others(self._found(source), wanted)
         doubled = self._doubled(source, found)
         for key in sorted(missing.keys() | extra.keys() | doubled):
             yield self._difference(key, missing.get(key), extra.get(key))
+        for what in self.odd:
+            yield "", "differs", what
 
     def _has_header(self) -> bool:
         header = next(self.wanted())
@@ -80,21 +105,26 @@ class Published:
         return self._read(Pieces(self.wanted()), source)
 
     def _found(self, source: str) -> Iterator[pa.RecordBatch]:
-        if self.path.exists():
+        if self.path.exists() and self.path.stat().st_size:
             with self.path.open("rb", buffering=0) as file:
                 yield from self._read(file, source)
 
     def _read(self, file: RawIOBase, source: str) -> Iterator[pa.RecordBatch]:
-        """The file's lines as cells of bytes; what is no line of it at all is left out."""
+        """The file's lines as cells of bytes; what is no row of it at all is left out, and told."""
+
+        def leave_out(_row: object) -> str:
+            self.odd.add("lines that are no rows")
+            return "skip"
+
         reader = pacsv.open_csv(
             pa.PythonFile(file, mode="r"),
             read_options=pacsv.ReadOptions(
-                column_names=self.columns, skip_rows=1, block_size=_BLOCK, use_threads=False
+                column_names=self.columns, skip_rows=1, block_size=self.block, use_threads=False
             ),
             parse_options=pacsv.ParseOptions(
                 delimiter=self.delimiter,
                 newlines_in_values=True,
-                invalid_row_handler=lambda _row: "skip",
+                invalid_row_handler=leave_out,
             ),
             convert_options=pacsv.ConvertOptions(
                 column_types=dict.fromkeys(self.columns, pa.binary()),
@@ -127,7 +157,8 @@ class Published:
         }
 
     def _key(self, batch: pa.RecordBatch, number: int) -> str:
-        return (batch.column(self.key)[number].as_py() or b"").decode(errors="replace")
+        key: bytes = batch.column(self.key)[number].as_py() or b""
+        return key.replace(b"\x00", b"?").decode(errors="replace")  # whatever stands there
 
 
 def _is_the_same(wanted: Iterator[bytes], path: Path) -> bool:

@@ -48,12 +48,20 @@ class Publisher:
         layout: where the files lie.
         settings: of the sink: who may read the files, and which views there are.
         now: the clock, aware UTC.
+        looking: whether changes that readers do not see yet are to wait.
     """
 
     def __init__(
-        self, state: State, layout: Layout, settings: DuckdbSettings, now: Callable[[], datetime]
+        self,
+        state: State,
+        layout: Layout,
+        settings: DuckdbSettings,
+        now: Callable[[], datetime],
+        *,
+        looking: bool = False,
     ) -> None:
         self._state = state
+        self._looking = looking
         self._ledger = Ledger(state)
         self._layout = layout
         self._access = settings.publish
@@ -95,13 +103,16 @@ class Publisher:
             self._write_delta(self._state.stamp)
         elif intact:
             self._published = newest if self._delta_empty else self._delta.stamp
-        self._publish(must_replace=not intact)
+        if not (intact and self._looking):
+            self._publish(must_replace=not intact)
 
     def publish(self, *, more: bool) -> None:
         """Let readers see every change.
 
         With `more` to come, only once every `INTERVAL`, or when the log has grown long.
         """
+        if self._looking:
+            return
         due = self._now() - self._published_at >= INTERVAL
         if not more or due or self._log_is_long():
             self._publish(must_replace=False)

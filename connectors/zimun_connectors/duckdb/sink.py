@@ -63,7 +63,9 @@ class DuckdbSink:
             if not context.adopting:
                 state.claim(context.store_id)
             freshness.ensure(state, self._layout, self._access)
-            publisher = Publisher(state, self._layout, self._settings, context.now)
+            publisher = Publisher(
+                state, self._layout, self._settings, context.now, looking=context.looking
+            )
             publisher.introduce(context.streams.values())
         except BaseException:
             state.close()
@@ -88,7 +90,7 @@ class DuckdbSink:
         return WriteResult(applied, unchanged=len(batch) - applied)
 
     def close(self) -> None:
-        """Publish what was put off, and let go of every file."""
+        """Publish what was put off, unless only looking, and let go of every file."""
         with explained(self._layout.views):
             try:
                 if self._open is not None:

@@ -97,9 +97,15 @@ def drop_column(stream: Stream, column: Column) -> str:
     return f"ALTER TABLE {identifier(stream.name)} DROP COLUMN {identifier(column.name)}"
 
 
-def type_name(column: Column) -> str:
-    """The name that DuckDB gives the column's type."""
-    return f"SELECT typeof(NULL::{COLUMN_TYPES[column.type]})"
+def restore_type(stream: Stream, column: Column) -> str:
+    """A column that somebody gave another type; what does not fit becomes NULL."""
+    table, name, kind = identifier(stream.name), identifier(column.name), COLUMN_TYPES[column.type]
+    return f"ALTER TABLE {table} ALTER {name} TYPE {kind} USING TRY_CAST({name} AS {kind})"
+
+
+def type_name(kind: ColumnType) -> str:
+    """The name that DuckDB gives the type."""
+    return f"SELECT typeof(NULL::{COLUMN_TYPES[kind]})"
 
 
 #: Columns of a table and their types. Parameters: database and table.

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from zimun_connectors.duckdb import files, sql
 from zimun_sync.errors import SinkBroken
-from zimun_sync.model import Column, Stream
+from zimun_sync.model import Stream
 from zimun_sync.sinks import Batch
 from zimun_sync.tables import deletes_table, upserts_table
 
@@ -183,21 +183,26 @@ class State:
             self.rows(sql.column_comment(sql.identifier(stream.name), column))
 
     def _add_columns(self, stream: Stream) -> bool:
-        """Add what the table lacks; a promoted column of another type begins empty."""
+        """Add what the table lacks; a promoted column of another type begins empty.
+
+        Any other column has the type it was made with, unless somebody changed it by hand: it
+        gets it back, and what is no value of that type is left empty.
+        """
         found = dict(self.rows(sql.COLUMNS_OF, [sql.DATABASE, stream.name]))
         missing = [column for column in stream.columns if column.name not in found]
-        for column in stream.promoted:
-            if column.name in found and found[column.name] != self._type(column):
+        types = {column.type: "" for column in stream.columns}
+        types = {name: str(self.rows(sql.type_name(name))[0][0]) for name in types}
+        others = [c for c in stream.columns if found.get(c.name, types[c.type]) != types[c.type]]
+        for column in others:
+            if column in stream.promoted:
                 self.rows(sql.drop_column(stream, column))
                 missing.append(column)
+            else:
+                self.rows(sql.restore_type(stream, column))
         for column in missing:
             self.rows(sql.add_column(stream, column))
             self.rows(sql.column_comment(sql.identifier(stream.name), column))
-        return bool(missing)
-
-    def _type(self, column: Column) -> str:
-        """The column's type as DuckDB spells it."""
-        return str(self.rows(sql.type_name(column))[0][0])
+        return bool(missing or others)
 
     # -- identity ------------------------------------------------------------------------
 

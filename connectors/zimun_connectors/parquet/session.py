@@ -29,6 +29,7 @@ class Session:
         self.state = state
         self._records = Records(state.db)
         self._pending = Pending(state.db)
+        self._looking = context.looking
         self._publisher = Publisher(state, self._pending, settings, layout, context.now)
         for stream in context.streams.values():
             self._publisher.held(stream)
@@ -40,7 +41,8 @@ class Session:
 
     def publish(self, *, more: bool) -> None:
         """Let readers see what was written; see `Publisher.publish`."""
-        self._publisher.publish(more=more)
+        if not self._looking:
+            self._publisher.publish(more=more)
 
     def write(self, batch: Batch) -> int:
         """Write those of the changes that are news, durably.
