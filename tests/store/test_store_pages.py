@@ -312,7 +312,7 @@ def test_streams_and_sources_do_not_mix(store: Store, lease: Lease, listing: Lis
     store.add_source("other")
     other = store.leases.acquire("source:other")
     elsewhere = store.runs.begin(other, "other", "services", "p")
-    store.pages.commit(other, elsewhere, PageRecords([record("a", "Theirs")], [], None, 0))
+    store.pages.commit(other, elsewhere, PageRecords([record("a", "Theirs", 9)], [], None, 0))
     listing.page(record("a", "Ours"))
     assert store.feed.heads() == {"main": 1, "other": 1}
     for source, name in [("main", "Ours"), ("other", "Theirs")]:
