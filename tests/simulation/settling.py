@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field
 
 from tests.simulation.person import Person
+from tests.simulation.process import SOURCE
 from tests.simulation.watch import check_events, check_law
 from tests.simulation.world import World
 from zimun_sync.pipeline.deliver import Progress
-from zimun_sync.store import RunStatus
+from zimun_sync.store import MissingState, RunStatus
 
 
 @dataclass(slots=True)
@@ -19,6 +20,7 @@ class Settling:
 
     world: World
     person: Person = field(init=False)
+    _asked: int | None = None
 
     def __post_init__(self) -> None:
         self.person = Person(self.world)
@@ -42,11 +44,20 @@ class Settling:
         check_events(world)
         check_law(world)
         self.settle()
+        while self._some_are_to_be_asked_for():  # no run asks for more than so many
+            self.settle()
         if world.profile.staff:  # without by-id, two listings have to miss a record
             self.settle()
         self.person.resume()
         for name in world.process.deliveries:
             self._drain(name)
+
+    def _some_are_to_be_asked_for(self) -> bool:
+        missing, asked = self.world.process.store.missing, self._asked
+        with self.world.looking():
+            left = missing.count(SOURCE, "appointments", MissingState.DUE)
+        self._asked, progress = left, asked is None or left < asked
+        return bool(left) and progress
 
     def settle(self) -> None:
         """Work on events, and pull everything."""
