@@ -1,7 +1,7 @@
 """When a listing contradicts what stands, the record is asked for by id, and that answer counts."""
 
 from tests.store.conftest import SECOND, Feed, Listing, record, rows
-from zimun_sync.store import Store
+from zimun_sync.store import PageRecords, Store
 from zimun_sync.store.schema import history, records
 
 
@@ -13,6 +13,19 @@ def test_two_edits_within_one_second_are_disputed_not_lost(listing: Listing, fee
     assert listing.page(one, asked_at=stored.observed_at).disputed == ()
     assert listing.page(one, asked_at=stored.observed_at + 1).disputed == ("a",)
     assert feed.seqs() == {"a": 1}
+
+
+def test_a_clock_of_ours_that_is_ahead_keeps_no_listing_from_disputing(
+    listing: Listing, feed: Feed
+) -> None:
+    """When it was asked for is told by the server's clock, what stands was taken by ours."""
+    ahead = 600 * SECOND
+    one, other = sorted((record("a", "One"), record("a", "Other")), key=lambda each: each.hash)
+    listing.page(other)
+    [stored] = feed.changes()
+    asked_at = stored.observed_at + SECOND - ahead
+    page = PageRecords([one], [], "more", asked_at, correction=-ahead)
+    assert listing.store.pages.commit(listing.lease, listing.run, page).disputed == ("a",)
 
 
 def test_a_correction_makes_an_older_version_stand(listing: Listing, feed: Feed) -> None:

@@ -219,7 +219,8 @@ class Fetching:
         origin = Origin(self.source.name, EVENT_STREAM, WEBHOOK)
         if isinstance(answer, Page):
             asked_at = to_micros(answer.requested_at)
-            fetched = Fetched(self._read(thin.key, answer), asked_at, rules)
+            correction = round(answer.correction * 1e6)
+            fetched = Fetched(self._read(thin.key, answer), asked_at, rules, correction)
         else:
             fetched = Fetched(answer, 0, rules)
         return self.store.inbox.fetched(self.source.lease, origin, thin, fetched)

@@ -210,6 +210,7 @@ class Pull:
             of_everything=full,
             prints=prints if full else None,
             kept=kept,
+            correction=round(page.correction * 1e6),
         )
         outcome = self.store.pages.commit(self.lease, run, content)
         run = outcome.run

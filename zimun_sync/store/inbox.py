@@ -73,11 +73,13 @@ class Fetched(NamedTuple):
             only a listing can confirm.
         asked_at: when it was asked for, by the server's clock, microseconds UTC.
         rules: fingerprint of the rules that stood when it was normalized.
+        correction: what was added to the store's clock for `asked_at`, microseconds.
     """
 
     record: Normalized | Refused | None
     asked_at: int
     rules: str
+    correction: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +229,7 @@ class Inbox:
             RulesChanged: the source's records were normalized anew meanwhile; nothing was
                 written.
         """
-        record, asked_at, rules = answer
+        record, asked_at, rules, correction = answer
         now, changed = micros(self._clock), 0
         with self._database.write(durable=False) as connection:
             check(connection, lease)
@@ -237,7 +239,8 @@ class Inbox:
                 self._quarantine(connection, origin, (), [record], now)
             elif record is not None:
                 arrival = arrival_of(record, asked_at)
-                taken = self._merger.take(connection, origin, {record.key: arrival}, asked_at, now)
+                arrivals, asked_here = {record.key: arrival}, asked_at - correction
+                taken = self._merger.take(connection, origin, arrivals, asked_here, now)
                 if taken.disputed:  # this is the answer by id that settles it
                     taken = self._merger.overrule(connection, origin, arrival, now)
                 changed = len(taken.changed)

@@ -33,6 +33,7 @@ class PageRecords:
         prints: what the items are known by in the next full listing, in the order they came.
         kept: for each item 0, or the sequence of its record where it is known and neither
             among `records` nor `refused`; empty where none is known.
+        correction: what was added to the store's clock for `requested_at`, microseconds.
     """
 
     records: Sequence[Normalized]
@@ -42,6 +43,7 @@ class PageRecords:
     of_everything: bool = True
     prints: Prints | None = None
     kept: Sequence[int] = ()
+    correction: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,10 @@ class Pages:
             check(connection, lease)
             if kept:
                 self._make_sure(connection, run, kept, list(arrivals))
-            sorted_ = self._merger.take(connection, origin_of(run), arrivals, asked_at, now)
+            # What stands was taken by the store's clock: whether it was there when this was asked
+            # for is told by the same one.
+            asked_here = asked_at - page.correction
+            sorted_ = self._merger.take(connection, origin_of(run), arrivals, asked_here, now)
             if len(arrivals) < len(listed):
                 self._keep_doubled(connection, origin_of(run), listed, arrivals, now)
             place = (run.source, run.stream, SOURCE_SIDE)

@@ -23,6 +23,7 @@ class Page:
         requested_at: when the request was sent, aware UTC by the server's clock.
         received_at: when the answer began, likewise.
         size: bytes of the answer after decompression.
+        correction: seconds that were added to our own clock to tell the server's.
     """
 
     items: list[msgspec.Raw]
@@ -31,6 +32,7 @@ class Page:
     requested_at: datetime
     received_at: datetime
     size: int
+    correction: float = 0.0
 
 
 class _Envelope(msgspec.Struct):
@@ -80,9 +82,8 @@ def read_offered(page: Page) -> Offered:
 def _page(
     reply: Reply, items: list[msgspec.Raw], next_page_token: str | None, token: str | None
 ) -> Page:
-    return Page(
-        items, next_page_token, token, reply.requested_at, reply.received_at, len(reply.body)
-    )
+    times = (reply.requested_at, reply.received_at)
+    return Page(items, next_page_token, token, *times, len(reply.body), reply.correction)
 
 
 class TokenTrail:

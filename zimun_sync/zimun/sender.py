@@ -130,6 +130,7 @@ class Sender:
                 body,
                 requested_at=self._clock.instant(start.sent),
                 received_at=self._clock.instant(received),
+                correction=self._clock.correction,
             )
             return Tried(outcome, parse(reply))
         except BodyFault as error:

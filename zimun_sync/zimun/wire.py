@@ -40,9 +40,11 @@ class Reply:
         body: decompressed.
         requested_at: when the request was sent, UTC by the server's clock.
         received_at: when the answer began, likewise.
+        correction: seconds that were added to our own clock for that.
     """
 
     content_type: str
     body: bytes
     requested_at: datetime
     received_at: datetime
+    correction: float = 0.0
