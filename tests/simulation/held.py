@@ -57,12 +57,15 @@ class Held:
     again_after: int = 0
     _latest: dict[Place, int] = field(default_factory=dict)
 
-    def replayed(self) -> None:
+    def replayed(self, taken: int) -> None:
         """Everything has to be taken again, but for the batch that may be under way.
 
         A batch that begins at the very beginning says nothing of a replay asked for meanwhile.
+
+        Args:
+            taken: how many changes had been taken when the batch before the replay began.
         """
-        self.again_after = max(self.again_after, self.batch_began_at)
+        self.again_after = max(self.again_after, taken)
 
     def take(self, stream: str, change: Change) -> bool:
         """Hold a change; tells whether that altered anything."""

@@ -33,9 +33,10 @@ class Person:
         since = world.chance.choice((None, int((world.clock.ours() - 3_600) * 1e6)))
         for name in world.held:
             world.tell(f"a replay of {name} since {since}")
+            taken = world.held[name].batch_began_at  # it may be taken again before we are told
             world.process.store.deliveries.rewind(name, since)
             if since is None:
-                world.held[name].replayed()
+                world.held[name].replayed(taken)
 
     def retry(self) -> None:
         """All that is in quarantine, once more."""
