@@ -105,7 +105,7 @@ def forget(  # noqa: PLR0913, PLR0917 - one option each
             _ask()
         request = _request(settings, store, *wanted, named)
         _carry_out(settings, store, request)
-        (receipt,) = (each for each in store.forgettings.all() if each.id == request)
+        receipt = store.forgettings.get(request)
         copies = _copies(settings)
     if json:
         print_json(_json(receipt, copies))

@@ -195,11 +195,10 @@ class Asks:
 
     def _owing(self, number: int) -> set[str]:
         """Sinks that have yet to erase what they held; parked ones wait for someone else."""
-        found, parked = self._store.forgettings.find(number), self._store.deliveries.parked()
-        receipts = found.receipts if found else ()
+        parked = self._store.deliveries.parked()
         return {
             each.sink
-            for each in receipts
+            for each in self._store.forgettings.get(number).receipts
             if each.status == "pending" and not each.message and each.sink not in parked
         }
 

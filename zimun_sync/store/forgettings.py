@@ -212,22 +212,31 @@ class Forgettings:
 
     def owed(self) -> Owed:
         """What is not done yet, here and in sinks."""
-        found = [each for each in self.all() if each.is_open]
+        undone = sa.select(erasures.c.forgetting).where(erasures.c.status != "done")
+        found = self._read(forgettings.c.erased_at.is_(None) | forgettings.c.id.in_(undone))
         waiting = [each for each in found if each.waits]
         since = min((each.requested_at for each in waiting), default=None)
         by_hand = [each for each in found if "by_hand" in each.statuses]
         return Owed(len(waiting), since, len(by_hand))
 
-    def find(self, number: int) -> Forgetting | None:
-        """A request and its receipts."""
-        return next((each for each in self.all() if each.id == number), None)
+    def get(self, number: int) -> Forgetting:
+        """A request that was made, and its receipts."""
+        (found,) = self._read(forgettings.c.id == number)
+        return found
 
     def all(self) -> list[Forgetting]:
         """Every request and its receipts, the oldest first."""
+        return self._read(sa.true())
+
+    def _read(self, which: sa.ColumnElement[bool]) -> list[Forgetting]:
+        those = sa.select(forgettings).where(which).order_by(forgettings.c.id)
+        ids = sa.select(forgettings.c.id).where(which)
+        receipts = sa.select(erasures).where(erasures.c.forgetting.in_(ids))
         with self._database.read() as connection:
-            asked = connection.execute(sa.select(forgettings).order_by(forgettings.c.id)).all()
-            told = connection.execute(sa.select(erasures).order_by(erasures.c.sink)).all()
-            counts = connection.execute(_COUNTS).all()
+            asked = connection.execute(those).all()
+            told = connection.execute(receipts.order_by(erasures.c.sink)).all()
+            held = _COUNTS.where(forgotten_records.c.forgetting.in_(ids))
+            counts = connection.execute(held).all()
         return [
             Forgetting(
                 row.id,
