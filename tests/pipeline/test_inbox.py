@@ -285,6 +285,63 @@ def test_what_is_fetched_wins_over_a_version_from_the_future(
     assert mail.notes() == "right"
 
 
+# -- records that are buried --------------------------------------------------------------------
+
+
+def bury(mail: Mail, minutes: float) -> None:
+    """A listing missed the appointment, and the API said then that it is gone."""
+    run = mail.store.runs.begin(mail.source.lease, "main", "appointments", "p", fresh=True)
+    gone_at = to_micros(T0 + timedelta(minutes=minutes))
+    mail.store.missing.bury(mail.source.lease, run, {"a_00001": gone_at})
+
+
+def test_an_event_of_a_record_that_is_back_unchanged_is_asked_about(
+    mail: Mail, make_appointment: Make
+) -> None:
+    """What was deleted by mistake and put back has the time of its last change."""
+    mail.send(make_appointment(1, notes="kept"))
+    mail.apply()
+    bury(mail, 5)
+    mail.bench.api.put("appointments", make_appointment(1, notes="kept"))
+    mail.bench.api.now = datetime.now(UTC) + timedelta(hours=1)
+    mail.send(make_appointment(1, notes="kept"), "appointment.created", sent=6)
+    mail.apply()
+    assert mail.rows() == {"a_00001": None}
+    mail.fetch()
+    assert mail.notes() == "kept"
+    assert mail.store.inbox.waiting("main") == 0
+
+
+def test_a_late_event_of_a_record_that_is_gone_costs_one_request_and_tells_its_past(
+    mail: Mail, make_appointment: Make
+) -> None:
+    mail.send(make_appointment(1, updated_at=at(1)))
+    mail.apply()
+    bury(mail, 5)
+    for minutes in (2, 3):
+        mail.send(make_appointment(1, notes=f"at {minutes}", updated_at=at(minutes)))
+    mail.apply()
+    mail.fetch()
+    assert mail.bench.api.by_id_calls == ["a_00001"]
+    assert mail.rows() == {"a_00001": None}
+    versions = mail.store.versions.of("main", "appointments", "a_00001")
+    assert sorted(each.version for each in versions) == [
+        to_micros(T0 + timedelta(minutes=minutes)) for minutes in (1, 2, 3, 5)
+    ]
+
+
+def test_an_event_of_a_record_that_was_booked_again_later_needs_no_request(
+    mail: Mail, make_appointment: Make
+) -> None:
+    mail.send(make_appointment(1))
+    mail.apply()
+    bury(mail, 5)
+    mail.send(make_appointment(1, notes="again", updated_at=at(6)))
+    mail.apply()
+    assert mail.notes() == "again"
+    assert (mail.bench.api.by_id_calls, mail.store.inbox.waiting("main")) == ([], 0)
+
+
 # -- what is not understood -------------------------------------------------------------------
 
 

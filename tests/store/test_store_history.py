@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.store.conftest import SECOND, SOURCE, State, Ticking
+from tests.thorough import times
 from zimun_sync.model import APPOINTMENT_VERSIONS, APPOINTMENTS, from_micros, to_micros, to_python
 from zimun_sync.normalize import Normalized, Normalizer, Places, Rules, unpack_row
 from zimun_sync.normalize.tombstones import tombstone
@@ -280,6 +281,27 @@ def test_what_stands_may_turn_out_to_have_stood_before(desk: Desk) -> None:
     assert desk.versions("status")["a"] == [(at(20), at(40), "held"), (at(40), None, "scheduled")]
 
 
+@pytest.mark.parametrize("late_first", [True, False])
+def test_of_two_versions_of_one_time_the_later_one_began_no_sooner(
+    desk: Desk, late_first: bool
+) -> None:
+    """The one that stands after it was seen before it, too."""
+    first, last = _by_hash()
+    desk.show(appointment("a", None, status=last), asked_at=10 * SECOND)
+    for status in (first, last) if late_first else (last, first):
+        desk.tell(appointment("a", None, status=status), sent_at=30 * SECOND)
+    assert desk.versions("status")["a"] == [
+        (at(10), at(30), last),
+        (at(30), at(30), first),
+        (at(30), None, last),
+    ]
+
+
+def _by_hash() -> list[str]:
+    """Two statuses: of versions of one time, that with the second stands."""
+    return sorted(("held", "scheduled"), key=lambda each: appointment("a", None, status=each).hash)
+
+
 # -- what a sink holds while the state goes on ----------------------------------------------------
 
 
@@ -291,6 +313,47 @@ def held(desk: Desk, into: dict[str, Any], after: int = 0) -> dict[str, Any]:
         else:
             into[change.key] = change.row
     return into
+
+
+def test_a_version_that_a_sink_was_told_of_is_never_another_one_later(desk: Desk) -> None:
+    first, last = _by_hash()
+    desk.show(appointment("a", None, status=last), asked_at=10 * SECOND)
+    for status in (last, first):
+        desk.tell(appointment("a", None, status=status), sent_at=30 * SECOND)
+    sink = held(desk, {})
+    seq = desk.changes()[-1].seq
+    desk.show(appointment("a", None, status=first), asked_at=40 * SECOND)
+    assert held(desk, sink, seq) == held(desk, {})
+
+
+def test_a_sink_that_takes_what_there_is_now_and_then_holds_what_a_new_one_does(
+    desk: Desk,
+) -> None:
+    random = Random(20261124)
+    sink: dict[str, Any] = {}
+    seq = 0
+    keys = [f"a{number:04}" for number in range(times(150, 3_000))]
+    for _ in range(10):
+        _learn(desk, random.sample(keys, len(keys) // 2), random)
+        if random.random() < 0.7:
+            held(desk, sink, seq)
+            seq = desk.store.feed.heads()[SOURCE]
+    assert held(desk, sink, seq) == held(desk, {})
+
+
+def _learn(desk: Desk, keys: Sequence[str], random: Random) -> None:
+    """Something about each, most of it at the same few times; now and then that it is gone."""
+    told = [
+        appointment(key, random.choice([None, None, None, 2]), status=random.choice(STATUSES[:2]))
+        for key in keys
+    ]
+    moment = random.randint(1, 3) * SECOND
+    if random.random() < 0.5:
+        desk.tell(*told, sent_at=moment)
+    else:
+        desk.show(*told, asked_at=moment)
+    run = desk.store.runs.begin(desk.lease, SOURCE, STREAM, "p", fresh=True)
+    desk.store.missing.bury(desk.lease, run, dict.fromkeys(keys[::20], moment))
 
 
 def test_what_is_seen_again_was_learnt_when_it_was_first_seen(desk: Desk) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from tests.store.conftest import (
+    SECOND,
     SOURCE,
     Feed,
     Listing,
@@ -69,6 +70,16 @@ def test_what_the_new_rules_give_is_what_the_same_record_would_bring(
     [change] = feed.changes()
     assert change.hash == again.row_hash.hex()
     assert listing.page(again).changed == 0
+
+
+def test_a_row_is_not_changed_behind_the_back_of_sinks(listing: Listing, feed: Feed) -> None:
+    """The source tells of the record before the new rules have come to its row."""
+    listing.page(record("a", updated=None, title="Balayage"))
+    again = TITLES.normalize(record("a", updated=None, title="Balayage").raw)
+    assert listing.page(again, asked_at=9 * SECOND).changed == 0
+    assert (feed.names(), feed.seqs()) == ({"a": "Cut"}, {"a": 1})
+    assert listing.store.renormalizer.run(listing.lease, SOURCE, TITLES) == 1
+    assert (feed.names(), feed.seqs()) == ({"a": "Balayage"}, {"a": 2})
 
 
 def test_a_row_that_the_new_rules_cannot_read_stays(listing: Listing, feed: Feed) -> None:

@@ -27,6 +27,7 @@ from zimun_sync.store import (
     Fetched,
     Origin,
     RulesChanged,
+    Standing,
     Store,
     Thin,
     Understood,
@@ -137,10 +138,26 @@ class Applying:
             else:
                 sorting.named.append((number, each.record.key))
         sorting.carried = whole
+        self._doubt_burials(sorting, {key for key, fields in stored.items() if not fields})
+
+    def _doubt_burials(self, sorting: _Sorting, buried: set[str]) -> None:
+        """A version that loses against a tombstone may say that the record is back: it is asked."""
+        if not buried:
+            return
+        standing = self.store.standing.of(self.source.name, EVENT_STREAM, buried)
+        for number, at, each in sorting.carried:
+            known = standing.get(each.record.key)
+            if known is not None and _is_outdated(each.record, at, known):
+                sorting.named.append((number, each.record.key))
 
     def _stored_fields(self, keys: set[str]) -> Mapping[str, frozenset[str]]:
         raws = self.store.feed.raws(self.source.name, EVENT_STREAM, keys)
         return {key: fields_of_raw(raw) for key, raw in raws.items()}
+
+
+def _is_outdated(record: Normalized, at: int, known: Standing) -> bool:
+    version = at if record.updated_at is None else record.updated_at
+    return version <= max(known.version, known.overruled)
 
 
 def _of(

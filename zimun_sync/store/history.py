@@ -12,6 +12,8 @@ from zimun_sync.store.schema import history, records
 _NAMES: Final = [column.name for column in history.columns]
 #: What a version keeps of the record's row as it stood.
 _KEPT: Final = [name for name in _NAMES if name in records.columns]
+#: The order of versions, the time first.
+_RANK: Final = ("version", "correction", "deleted", "hash")
 #: What makes two versions the same; a correction does not make it another.
 _SAME: Final = ("listing", "key", "version", "hash")
 
@@ -94,7 +96,7 @@ class History:
                 table.c.key == late["key"],
                 table.c.hash != late["hash"],
                 table.c.since < late["version"],
-                table.c.version > late["version"],
+                _comes_after(table, late),
             )
             self._copy_first_sight(connection, table, around, late)
             connection.execute(sa.update(table).where(*around).values(since=table.c.version))
@@ -113,3 +115,10 @@ class History:
             [*chosen, "superseded_at", "pruned"], before
         )
         connection.execute(copy.on_conflict_do_nothing())
+
+
+def _comes_after(table: sa.Table, late: dict[str, Any]) -> sa.ColumnElement[bool]:
+    """Versions that follow a late one; those of one time have an order too."""
+    columns = [table.c[name] for name in _RANK]
+    values = [sa.literal(late[each.name], each.type) for each in columns]
+    return sa.tuple_(*columns) > sa.tuple_(*values)

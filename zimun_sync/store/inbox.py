@@ -90,7 +90,8 @@ class Understood:
         events: ids of those that are settled with it.
         records: what they carried, each with its event's time, microseconds UTC.
         refused: what goes to quarantine.
-        thin: ids of events whose record has to be fetched, with its key; not settled yet.
+        thin: ids of events whose record has to be fetched, with its key; not settled yet, even
+            where what they carried is merged.
     """
 
     events: Sequence[int] = ()

@@ -95,8 +95,9 @@ class Merger:
             index_elements=["listing", "key"],
             set_={name: insert.excluded[name] for name in _NAMES[2:]},
         )
-        # What was learnt, and when, stays: nothing new was.
-        kept = ("run_id", "observed_at")
+        # What was learnt, and when, stays: nothing new was. So does the row that sinks were told
+        # of: where rules have changed since it was made, it is renormalizing that replaces it.
+        kept = ("run_id", "observed_at", "row", "row_hash")
         self._refresh = insert.values(dict.fromkeys(_NAMES)).on_conflict_do_update(
             index_elements=["listing", "key"],
             set_={name: insert.excluded[name] for name in _NAMES[2:] if name not in kept},
