@@ -56,7 +56,8 @@ class Round:
     def _configuration(self, sinks: Mapping[str, Any]) -> dict[str, Any]:
         names = ("base_url", "client_id", "client_secret")
         source = {name: self.api[name] for name in names}
-        source |= {"page_size": PAGE_SIZE, "streams": STREAMS, **self.settings}
+        source |= {"page_size": PAGE_SIZE, "streams": STREAMS, "paging": "stable"}
+        source |= self.settings
         return {"state": "sqlite:///state.db", "sources": {"main": source}, "sinks": dict(sinks)}
 
     def drain(self) -> Measured:

@@ -56,6 +56,7 @@ class Project:
                     "base_url": base_url,
                     "client_id": "zimun-sandbox",
                     "client_secret": secret,
+                    "paging": "stable",  # one pass over a listing: pages can be counted
                 }
             },
             "sinks": {

@@ -94,6 +94,18 @@ def test_full_begins_at_the_first_page(cli: Cli, project: Project, sandbox: Sand
         assert sandbox.observed.report()["requests"]["appointments"] == pages
 
 
+def test_by_default_a_first_listing_is_read_forward_and_backward(
+    cli: Cli, project: Project
+) -> None:
+    del project.source["paging"]
+    project.save()
+    runs = [appointments(cli("sync", "--json").json) for _ in range(2)]
+    assert [(each["passes"], each["pages"], each["records"]) for each in runs] == [
+        (2, 8, 40),
+        (1, 4, 40),
+    ]
+
+
 def test_something_in_quarantine_is_exit_code_3(cli: Cli, sandbox: Sandbox) -> None:
     sandbox.world.put_appointment("a_bad", b'{"appointment_id": "a_bad"}')
     ended = cli("sync")

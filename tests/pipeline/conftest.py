@@ -17,6 +17,7 @@ from zimun_sync.model import STREAMS as MODEL
 from zimun_sync.model import Stream
 from zimun_sync.normalize import Rules
 from zimun_sync.pipeline.deletions import DeletionRules
+from zimun_sync.pipeline.passes import Paging
 from zimun_sync.pipeline.report import SyncReport
 from zimun_sync.pipeline.sources import SourceJob
 from zimun_sync.pipeline.sync import Sync, SyncOptions
@@ -170,6 +171,7 @@ class Bench:
         self.guards: Mapping[str, Guard] = {}
         self.options = SyncOptions(patience=0.0)
         self.checks = 500
+        self.paging = Paging.STABLE  # one pass: what other tests count
 
     @property
     def sink(self) -> MemorySink:
@@ -180,8 +182,9 @@ class Bench:
 
     def sync(self, *, full: bool = False, **apis: FakeApi) -> SyncReport:
         """One sync of source `main`, and of any others given by name."""
+        rules = DeletionRules(checks=self.checks)
         jobs = [
-            SourceJob(name, api, self.rules, STREAMS, DeletionRules(checks=self.checks))
+            SourceJob(name, api, self.rules, STREAMS, rules, paging=self.paging)
             for name, api in ({"main": self.api} | apis).items()
         ]
         options = SyncOptions(full=full, patience=0.0, stop=self.options.stop)

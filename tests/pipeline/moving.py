@@ -45,7 +45,8 @@ Place = tuple[Any, ...]
 ORDERS: Final[Mapping[str, Callable[[str, datetime], Place]]] = {
     "keyset by id": lambda key, _: (key,),
     "keyset by updated_at and id": lambda key, at: (at.timestamp(), key),
-    "offset by id": lambda key, _: (key,),
+    "offset by id, new ones last": lambda key, _: (key,),
+    "offset by id, new ones anywhere": lambda key, _: (key,),
     "offset by updated_at, newest first": lambda key, at: (-at.timestamp(), key),
 }
 
@@ -65,14 +66,27 @@ class MovingApi:
     busy: bool = False
     now: datetime = _T0
     stamps: Stamps = field(default_factory=dict)
-    passes: list[set[str]] = field(default_factory=list)
-    stood: list[set[str]] = field(default_factory=list)
     requests: int = 0
     served: int = 0
+    made: int = 0
+    #: What one pass brought, to its last page, and what has stood since it began.
+    one_pass: set[str] = field(default_factory=set)
+    plain_lost: bool | None = None
+    stood: set[str] = field(default_factory=set)
 
     def make(self) -> None:
-        """A new appointment at a place of its own in the order of ids."""
-        self.stamps[f"a_{self.random.getrandbits(64):016x}"] = self.now
+        """A new appointment, at a place of its own in the order of ids or behind all others."""
+        self.made += 1
+        number = self.made if self.order.endswith("last") else self.random.getrandbits(64)
+        self.stamps[f"a_{number:016x}"] = self.now
+
+    def begin(self) -> None:
+        """From now on things happen, and are watched."""
+        self.busy = True
+        self.stood = {*self.stamps}
+        self.one_pass.clear()
+        self.plain_lost = None
+        self.requests = 0
 
     def change(self, chance: float = CHANCE) -> None:
         """Edit, make and delete one appointment each, or none, as chance has it."""
@@ -93,18 +107,21 @@ class MovingApi:
         """A page, and whatever happens after it."""
         assert (stream, params or {}) == (STREAM, {})
         self.now += _MINUTE
-        if page_token is None:
-            self.passes.append(set())
-            self.stood.append({*self.stamps})
         keys, token = self._window(page_token)
-        self.passes[-1].update(keys)
+        self._watch(keys, token)
         self.served += 1
         answer = self._answer(keys, page_token, token)
         if self.busy:
             self.now += _MINUTE
             self.change()
-        self.stood[-1] &= {*self.stamps}
+        self.stood &= {*self.stamps}
         return answer
+
+    def _watch(self, keys: list[str], token: str | None) -> None:
+        if self.plain_lost is None:
+            self.one_pass.update(keys)
+            if token is None:
+                self.plain_lost = bool(self.stood - self.one_pass)
 
     def _window(self, page_token: str | None) -> tuple[list[str], str | None]:
         place_of = ORDERS[self.order]
@@ -221,16 +238,13 @@ def night(store: Store, clock: list[datetime], seed: int, case: "Case") -> "Outc
         for _ in range(SIZE // 4):
             api.now += _MINUTE
             api.change()
-    api.busy = True
-    api.passes.clear()
-    api.stood.clear()
-    api.requests = 0
+    api.begin()
     run = desk.pull()
     assert run.status == "succeeded", run.error
-    stood = set.intersection(*api.stood)
+    assert api.plain_lost is not None
     return Outcome(
-        bool(api.stood[0] - api.passes[0]),
-        bool(stood - desk.held()),
+        api.plain_lost,
+        bool(api.stood - desk.held()),
         run.passes,
         api.requests,
         run.found_late > 0,

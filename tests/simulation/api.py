@@ -110,7 +110,8 @@ class Api:
             if not self.quiet and self.clock.true - cursor.made_at > self.profile.page_token_life:
                 self.budget.forget()
                 return self._reply(self.chance.choice((400, 410)), {"error": "invalid_page_token"})
-        excess = self.budget.excess(stream, cursor.depth, self.clock.true)
+        listing = stream, "updated_since" in params
+        excess = self.budget.excess(listing, cursor.depth, self.clock.true)
         if excess:
             self.violated(f"{excess} pages of {stream} too many are fetched again after a kill")
         records, place = self._cut(cursor, params)
@@ -118,7 +119,7 @@ class Api:
             token = f"t{len(self._cursors)}"
             made = cursor._replace(place=place, depth=cursor.depth + 1, made_at=self.clock.true)
             self._cursors[token] = made
-        self.budget.served(stream, cursor.depth, complete=place is None)
+        self.budget.served(listing, cursor.depth, complete=place is None)
         return self._reply(
             200, {"items": records, "next_page_token": None if place is None else token}
         )

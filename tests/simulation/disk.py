@@ -94,6 +94,13 @@ class Disk:
             [seq] = file.execute("SELECT coalesce(max(seq), 0) FROM sources").fetchone()
         return int(seq)
 
+    def unfinished(self) -> set[str]:
+        """Streams whose latest run, as far as it was committed, can be gone on with."""
+        with closing(sqlite3.connect(self._path)) as file:
+            runs = file.execute("SELECT stream, status FROM runs ORDER BY started_at, run_id")
+            latest = dict(runs.fetchall())
+        return {stream for stream, status in latest.items() if status in ("running", "failed")}
+
     def _note(self, durable: bool) -> None:
         if durable:
             self._synced = self._log_size()

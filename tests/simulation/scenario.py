@@ -55,8 +55,7 @@ class Scenario:
         try:
             world.process.keep_leases()
             act()
-            if life.fenced:
-                self._make_sure_it_is_fenced(life)
+            self._make_sure_they_are_fenced()
         except Killed:
             killed = True  # not buried here: the error still holds on to what it came through
         except LeaseLost:
@@ -78,17 +77,30 @@ class Scenario:
         if world.chance.random() < 0.5:
             self._survive(self._night)
 
-    def _make_sure_it_is_fenced(self, life: Life) -> None:
-        """A process that stood still may end its step, but commits nothing more."""
-        if life.process is not None:
-            life.process.leases.renew()
-            self.world.violated(f"process {life.number} holds a lease that another one took")
+    def _make_sure_they_are_fenced(self) -> None:
+        """Processes that stood still may end their steps, but commit nothing more."""
+        for life in self._fenced():
+            assert life.process is not None
+            try:
+                life.process.leases.renew()
+            except LeaseLost:
+                self._part_with(life)
+            else:
+                self.world.violated(f"process {life.number} holds a lease that another one took")
+
+    def _fenced(self) -> list[Life]:
+        """Who stood still in this act, one after the other: what goes on without one may too."""
+        return [each for each in self.world.lives if each.fenced and each.process is not None]
 
     def _lost(self, life: Life) -> None:
+        if not life.fenced:
+            self.world.violated(f"process {life.number} lost a lease that nobody else took")
+        for each in self._fenced() or [life]:
+            self._part_with(each)
+
+    def _part_with(self, life: Life) -> None:
         world = self.world
         world.tell(f"process {life.number} has lost its lease, and ends")
-        if not life.fenced:
-            world.violated(f"process {life.number} lost a lease that nobody else took")
         world.let_go(life)
         if life is world.life:
             world.start()

@@ -219,7 +219,7 @@ class World:
         self.crashes += 1
         alive = [life for life in self.lives if life.process is not None]
         if len(alive) == 1:
-            self.api.budget.killed(self.clock.true)
+            self.api.budget.killed(self.clock.true, self.disk.unfinished())
         elif alive:  # nobody can tell whose page was which
             self.api.budget.forget()
         for life in self.lives:

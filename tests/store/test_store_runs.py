@@ -16,7 +16,7 @@ from tests.store.conftest import (
 from zimun_sync.errors import ConfigError, SourceUnavailable
 from zimun_sync.model import to_micros
 from zimun_sync.store import Lease, Run, RunStatus, Store
-from zimun_sync.store.runs import RESUME_WITHIN_SECONDS
+from zimun_sync.store.runs import FIRST_PAGE, RESUME_WITHIN_SECONDS
 from zimun_sync.store.schema import seen
 
 
@@ -134,6 +134,46 @@ def test_another_pass_lists_everything_again_and_knows_what_came(
     assert not again.listing_complete
     found = store.runs.note_found_late(lease, again, 7)
     assert found == replace(again, found_late=7) == store.runs.get(run.run_id)
+
+
+def test_a_pass_backward_reads_the_pages_of_the_one_before(
+    store: Store, lease: Lease, listing: Listing
+) -> None:
+    for token in ("t2", "t3", "t4", None):
+        listing.page(record(f"a{token}"), token=token)
+    run = store.runs.begin_pass(lease, listing.run, 1)
+    assert (run.passes, run.place, run.page_token, run.records) == (2, 3, "t4", 4)
+    assert run.reads_backward
+    assert store.runs.way_back(run) == ["t4", "t3", "t2"]
+    listing.run = run
+    run = listing.page(record("aNone"), token="t3").run
+    assert (run.place, run.records) == (2, 4)  # counted on the way forward
+    assert store.runs.way_back(run) == ["t3", "t2"]
+    whole = store.runs.begin_pass(lease, store.runs.begin_pass(lease, run), 0)
+    assert not whole.reads_backward  # nothing was stored of the pass before
+
+
+def test_a_pass_backward_ends_with_the_page_that_has_no_token(
+    store: Store, lease: Lease, listing: Listing
+) -> None:
+    listing.page(record("a"), token="t2")
+    listing.page(record("b"), token=None)
+    run = store.runs.begin_pass(lease, listing.run, 0)
+    assert store.runs.way_back(run) == ["t2", FIRST_PAGE]
+    listing.run = run
+    assert not listing.page(record("b"), token=FIRST_PAGE).run.listing_complete
+    assert listing.page(record("a"), token=None).run.listing_complete
+
+
+def test_after_a_token_expired_no_pass_goes_backward(
+    store: Store, lease: Lease, listing: Listing
+) -> None:
+    listing.page(record("a"), token="t2")
+    listing.run = store.runs.restart_listing(lease, listing.run)
+    listing.page(record("a"), token="t2")
+    listing.page(record("b"), token=None)
+    again = store.runs.begin_pass(lease, listing.run, 0)
+    assert (again.reads_backward, again.page_token, again.passes) == (False, None, 2)
 
 
 def test_a_pass_that_starts_again_keeps_what_the_passes_before_it_brought(

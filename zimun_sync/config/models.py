@@ -128,8 +128,9 @@ class SourceSettings(ClientSettings):
     paging: Literal["auto", "stable", "unstable"] = Field(
         default="auto",
         description="Whether records stay on their page while a listing is read: `stable`, one "
-        "pass; `unstable`, passes until one finds nothing new, at most 5; `auto`, the same, but "
-        "only after a pass that shows that records moved. See the page on paging.",
+        "pass; `unstable`, passes until one finds nothing new, at most 5; `auto`, the same for a "
+        "first listing and after a pass that shows that records moved, else once more only what "
+        "is about new records. See the page on paging.",
     )
     availability_days: Annotated[int, Field(ge=1, le=366)] = Field(
         default=14,

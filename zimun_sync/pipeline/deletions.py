@@ -50,10 +50,12 @@ class Settled:
         run: with what was deleted.
         again: why the listing should be read again before anything more is done; empty if it
             need not.
+        to_its_end: whether that listing may have ended too early: its own pages do not tell.
     """
 
     run: Run
     again: str = ""
+    to_its_end: bool = False
 
 
 @dataclass(slots=True)
@@ -107,7 +109,9 @@ class Deletions:
         missed = self.store.missing.find(self.lease, run, self.rules.brake, by_id=by_id, days=days)
         may_repeat = may_repeat and not missed.futile
         if missed.braked and may_repeat:
-            return Settled(run, f"it lacks {missed.newly:,} of {missed.held:,} records")
+            return Settled(
+                run, f"it lacks {missed.newly:,} of {missed.held:,} records", to_its_end=True
+            )
         if missed.braked:
             self._hold(run, missed)
         run = self.confirm(run, normalizer, until_drift=may_repeat)

@@ -1,7 +1,8 @@
 """Normalizing the pages of one listing: here at first, in a process of its own once it is long."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from itertools import count
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -44,14 +45,16 @@ class Normalizing:
         setup: what the normalizer is made of.
         emit: told when the process was lost and its work is done here.
         find: finds items that need no work, because the last listing had them alike.
-        first: number of the first page.
+        numbers: of the pages, in the order in which they come.
 
     Attributes:
         normalizer: the one in this process.
         process: the other process, while there is one.
     """
 
-    def __init__(self, setup: Setup, emit: Emit, find: Find = nothing, first: int = 0) -> None:
+    def __init__(
+        self, setup: Setup, emit: Emit, find: Find = nothing, numbers: Iterator[int] | None = None
+    ) -> None:
         self.normalizer = setup.normalizer()
         self._setup = setup
         self._emit = emit
@@ -59,14 +62,13 @@ class Normalizing:
         self.process: NormalizerProcess | None = None
         self._records = 0
         self._find = find
-        self._number = first
+        self._numbers = count() if numbers is None else numbers
 
     def __call__(self, page: Page) -> Ready:
         """Normalize what is not known of a page."""
         items = self.normalizer.scrubber.items([bytes(item) for item in page.items])
         digest = digest_of(items)
-        number, self._number = self._number, self._number + 1
-        known = self._find(number)
+        known = self._find(next(self._numbers))
         if known is not None and known.prints.digest == digest and all(known.seqs):
             return Ready(_NOTHING, known.prints, known.seqs)
         prints = Prints(digest, marks_of(items))

@@ -64,17 +64,25 @@ class Passes:
         if run.passes > 1:
             run = self.store.runs.note_found_late(self.lease, run, look.found_late)
         reason = self._reason(run, look)
-        if not reason:
-            self.store.passes.remember(self.lease, run, look.always_twice)
-            return None
-        if run.passes >= MAX_PASSES:
+        if reason and run.passes < MAX_PASSES:
+            return self.begin(run, reason)
+        if reason:
             self._tell_unsettled(run)
             return None
-        return self.begin(run, reason)
+        if not run.back_to:  # a part of a listing does not show all of them
+            self.store.passes.remember(self.lease, run, look.always_twice)
+        if run.passes == 1 and look.first_new is not None:
+            # What slipped away and was not known cannot be told to be missing. Where records are
+            # new it is next to them, or on the page before.
+            back_to = max(look.first_new - 1, 0)
+            return self.begin(run, "it brought what was not known", back_to=back_to)
+        return None
 
     def may_repeat(self, run: Run) -> bool:
-        """Whether what the latest pass missed may bring another: it need not be gone."""
-        return self.paging is Paging.AUTO and run.passes == 1 and not _is_one_page(run)
+        """Whether what was missed so far may bring another pass: it need not be gone."""
+        read_in_part = run.passes == 2 and run.back_to > 0  # noqa: PLR2004 - the second
+        once = run.passes == 1 or read_in_part
+        return self.paging is Paging.AUTO and once and not _is_one_page(run)
 
     def _reason(self, run: Run, look: Pass) -> str:
         if look.found_late:
@@ -87,13 +95,20 @@ class Passes:
             return ""
         return "paging is set to unstable" if self.paging is Paging.UNSTABLE else ""
 
-    def begin(self, run: Run, reason: str) -> Run:
-        """The run at the beginning of another pass; `reason`: what shows that it is needed.
+    def begin(self, run: Run, reason: str, *, back_to: int = 0, forward: bool = False) -> Run:
+        """The run at the beginning of another pass, backward where the one before was not.
+
+        Args:
+            run: with the last page of its pass stored.
+            reason: what shows that it is needed.
+            back_to: the last page to read again, from 0, where it is read backward.
+            forward: read it from its first page to whatever is its last one by now.
 
         Raises:
             LeaseLost: another process took over.
         """
-        following = self.store.runs.begin_pass(self.lease, run)
+        turn = None if forward or run.reads_backward else back_to
+        following = self.store.runs.begin_pass(self.lease, run, turn)
         at = (run.source, run.stream, run.run_id)
         self.emit(ListingRepeated(*at, following.passes, run.found_late, reason))
         return following

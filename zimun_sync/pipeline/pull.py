@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
+from itertools import count
 
 from zimun_sync.errors import (
     ListingDoubtful,
@@ -27,8 +28,9 @@ from zimun_sync.events import (
 from zimun_sync.model import from_micros, to_micros
 from zimun_sync.normalize import Normalized, Normalizer
 from zimun_sync.normalize.process import Setup
-from zimun_sync.pipeline.ahead import Ahead
+from zimun_sync.pipeline.ahead import Ahead, Fetch
 from zimun_sync.pipeline.announcing import announce_fields
+from zimun_sync.pipeline.backward import backward
 from zimun_sync.pipeline.deletions import DeletionRules, Deletions
 from zimun_sync.pipeline.horizon import MADE
 from zimun_sync.pipeline.listings import Interrupted, Listings, Stopping
@@ -128,7 +130,8 @@ class Pull:
                     self.store.runs.get(run.run_id), normalizer, may_repeat=may_repeat
                 )
                 run = settled.run
-                following = passes.begin(run, settled.again) if settled.again else None
+                if settled.again:
+                    following = passes.begin(run, settled.again, forward=settled.to_its_end)
             if following is None:
                 return run
             run = following
@@ -166,10 +169,13 @@ class Pull:
     def _list_on(self, run: Run, setup: Setup, params: Mapping[str, str]) -> Run:
         """List from the run's checkpoint to the last page."""
         trail = TokenTrail()
-        fetch = partial(self._page, run.stream, params)
+        fetch: Fetch = partial(self._page, run.stream, params)
+        if run.reads_backward:
+            fetch = backward(fetch, self.store.runs.way_back(run))
         find = nothing if params else partial(self.store.pages.known.find, self.source, run.stream)
+        step = -1 if run.reads_backward else 1
         with (
-            Normalizing(setup, self.emit, find, run.pass_pages) as normalizing,
+            Normalizing(setup, self.emit, find, count(run.place, step)) as normalizing,
             closing(self.ahead(fetch, normalizing, run.page_token)) as pages,
         ):
             for page, ready in pages:

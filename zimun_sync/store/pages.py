@@ -17,7 +17,7 @@ from zimun_sync.store.listings import Listings
 from zimun_sync.store.merging import Arrival, Merger, Origin, Sorted, arrival_of, newest_by_key
 from zimun_sync.store.quarantine import SOURCE_SIDE
 from zimun_sync.store.runs import Run, count_changes, turn_page
-from zimun_sync.store.seen import before_page, keep_seen
+from zimun_sync.store.seen import Brought, before_page, keep_seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +113,10 @@ class Pages:
             if page.of_everything:
                 self._keep_seen(connection, run, page, sorted_)
                 self._keep_known(connection, run, page, sorted_)
-            counts = {
-                "pages": 1,
-                "records": len(page.records) + len(page.refused) + len(kept),
-                "changed": len(sorted_.changed),
-                "quarantined": len(refused),
-            }
+            counts = {"pages": 1, "changed": len(sorted_.changed)}
+            if not run.reads_backward:  # else they were counted on the way forward
+                counts["records"] = len(page.records) + len(page.refused) + len(kept)
+                counts["quarantined"] = len(refused)
             times = (asked_at, now)
             advanced = turn_page(connection, run, counts, page.next_page_token, times)
         return PageOutcome(advanced, len(sorted_.changed), tuple(sorted_.disputed))
@@ -147,8 +145,8 @@ class Pages:
             listing = self._listings.number(connection, run.source, run.stream)
             known = KnownPage(page.prints, _seqs_by_item(page, page.prints, sorted_))
             if any(known.seqs):
-                self.known.keep(connection, listing, run.pass_pages, known)
-            if page.next_page_token is None:
+                self.known.keep(connection, listing, run.place, known)
+            if page.next_page_token is None and not run.reads_backward:
                 self.known.forget_beyond(connection, listing, run.pass_pages + 1)
 
     def _keep_doubled(
@@ -173,9 +171,10 @@ class Pages:
             keys = [refused.key for refused in page.refused]
             standing = self._merger.standing(connection, origin_of(run), keys)
             seqs += [each.seq for each in standing.values()]
-        keep_seen(connection, run.run_id, run.pages, seqs)
+        new = len(sorted_.changed) - len(sorted_.former)
+        keep_seen(connection, run.run_id, run.pages, Brought(seqs, run.page_token, new))
         if sorted_.former:
-            keep_seen(connection, run.run_id, before_page(run.pages), sorted_.former)
+            keep_seen(connection, run.run_id, before_page(run.pages), Brought(sorted_.former))
 
     def take_in(self, lease: Lease, run: Run, record: Normalized, asked_at: int) -> Run:
         """Merge one record outside its listing, such as one that comes out of quarantine.

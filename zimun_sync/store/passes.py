@@ -17,7 +17,15 @@ from zimun_sync.store.listings import Listings
 from zimun_sync.store.missing import MissingState
 from zimun_sync.store.runs import Run
 from zimun_sync.store.schema import missing, records, runs, seen, sources
-from zimun_sync.store.seen import ALWAYS_TWICE, before_page, has_bit, keep_seen, set_bits
+from zimun_sync.store.seen import (
+    ALWAYS_TWICE,
+    Brought,
+    before_page,
+    first_new,
+    has_bit,
+    keep_seen,
+    set_bits,
+)
 
 _CHUNK: Final = 5_000
 
@@ -26,19 +34,21 @@ class Pass(NamedTuple):
     """A complete pass over a listing.
 
     Args:
-        repeated: records that came, unchanged, on more than one of its pages, but for those
-            of `always_twice`.
+        repeated: records that came, unchanged, on more than one page of the latest pass
+            forward, but for those of `always_twice`.
         changed: records that had changed when they came on a second one.
         found_late: records that stood before the run began and that no pass before it brought;
             0 for the first pass.
         always_twice: sequences of those that came on more than one page now and in the last
             listing; or of all that did, where they are the same as in the first pass.
+        first_new: the first of its pages, from 0, that brought records which were not known.
     """
 
     repeated: int
     changed: int
     found_late: int
     always_twice: frozenset[int] = frozenset()
+    first_new: int | None = None
 
 
 class Passes:
@@ -54,34 +64,43 @@ class Passes:
         self._listings = listings
 
     def look(self, run: Run) -> Pass:
-        """What the latest pass of a run tells, with its last page stored."""
+        """What the latest pass of a run tells, with its last page stored.
+
+        Records on two pages are those of the latest pass forward: they moved towards the end,
+        which is what a pass backward may miss and does not show.
+        """
         first = run.pages - run.pass_pages
+        latest = range(first, run.pages)
+        forward = range(first - run.back_from, first) if run.reads_backward else latest
         with self._database.read() as connection:
-            before, here = self._no_bits(connection, run), self._no_bits(connection, run)
-            for packed in _pages(connection, run, seen.c.page.between(0, first - 1)):
-                set_bits(before, packed)
-            brought, late = 0, set[int]()
-            for packed in _pages(connection, run, seen.c.page >= first):
+            here, brought = self._no_bits(connection, run), 0
+            for packed in _pages(connection, run, _within(forward)):
                 brought += len(set(_unpacked(packed)))
                 set_bits(here, packed)
-                if run.passes > 1:
-                    late.update(seq for seq in _unpacked(packed) if not has_bit(before, seq))
             former = _pages(
                 connection, run, seen.c.page.between(ALWAYS_TWICE + 1, before_page(first))
             )
             changed = sum(has_bit(here, seq) for packed in former for seq in _unpacked(packed))
-            found_late = self._standing(connection, run, sorted(late))
+            found_late = self._found_late(connection, run, latest) if run.passes > 1 else 0
+            new = first_new(connection, run.run_id, latest)
+            found = Pass(0, changed, found_late, first_new=None if new is None else new - first)
             if brought == int.from_bytes(here, "little").bit_count():
-                return Pass(0, changed, found_late)
-            twice = self._twice(connection, run, seen.c.page >= first)
+                return found
+            twice = self._twice(connection, run, forward)
             always = self._always_twice(connection, run, twice)
-            return Pass(len(twice - always), changed, found_late, always)
+            return found._replace(repeated=len(twice - always), always_twice=always)
 
-    def _twice(
-        self, connection: Connection, run: Run, which: sa.ColumnElement[bool]
-    ) -> frozenset[int]:
+    def _found_late(self, connection: Connection, run: Run, latest: range) -> int:
+        before, late = self._no_bits(connection, run), set[int]()
+        for packed in _pages(connection, run, _within(range(latest.start))):
+            set_bits(before, packed)
+        for packed in _pages(connection, run, _within(latest)):
+            late.update(seq for seq in _unpacked(packed) if not has_bit(before, seq))
+        return self._standing(connection, run, sorted(late))
+
+    def _twice(self, connection: Connection, run: Run, pages: range) -> frozenset[int]:
         bits, found = self._no_bits(connection, run), set[int]()
-        for packed in _pages(connection, run, which):
+        for packed in _pages(connection, run, _within(pages)):
             found.update(seq for seq in set(_unpacked(packed)) if has_bit(bits, seq))
             set_bits(bits, packed)
         return frozenset(found)
@@ -89,10 +108,10 @@ class Passes:
     def _always_twice(
         self, connection: Connection, run: Run, twice: frozenset[int]
     ) -> frozenset[int]:
-        """Those of records on two pages of the latest pass that movement is no reason for."""
+        """Those of records on two pages of a pass that movement is no reason for."""
         first = run.pages - run.pass_pages
-        before = seen.c.page.between(0, first - 1)
-        if run.passes == 2 and twice == self._twice(connection, run, before):  # noqa: PLR2004 - the second
+        other = range(first, run.pages) if run.reads_backward else range(first)
+        if run.passes == 2 and twice == self._twice(connection, run, other):  # noqa: PLR2004 - the second
             return twice
         known = (
             sa.select(seen.c["keys"])
@@ -122,7 +141,7 @@ class Passes:
             check(connection, lease)
             connection.execute(sa.delete(seen).where(_remembered(run)))
             if seqs:
-                keep_seen(connection, run.run_id, ALWAYS_TWICE, seqs)
+                keep_seen(connection, run.run_id, ALWAYS_TWICE, Brought(seqs))
 
     def _no_bits(self, connection: Connection, run: Run) -> bytearray:
         head = sa.select(sources.c.seq).where(sources.c.name == run.source)
@@ -149,6 +168,10 @@ class Passes:
             ).scalar_one()
             for at in range(0, len(seqs), _CHUNK)
         )
+
+
+def _within(pages: range) -> sa.ColumnElement[bool]:
+    return seen.c.page.between(pages.start, pages.stop - 1)
 
 
 def _remembered(run: Run) -> sa.ColumnElement[bool]:

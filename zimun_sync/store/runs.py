@@ -16,7 +16,10 @@ from zimun_sync.store.database import Database
 from zimun_sync.store.leases import Lease, check
 from zimun_sync.store.quarantine import close_unlisted
 from zimun_sync.store.schema import runs
-from zimun_sync.store.seen import forget_seen
+from zimun_sync.store.seen import forget_seen, tokens_of
+
+#: Stands for the token of a listing's first page, which has none.
+FIRST_PAGE = ""
 
 #: An unfinished run older than this is not resumed: its first pages are too old to build on.
 RESUME_WITHIN_SECONDS = 6 * 3600
@@ -44,15 +47,16 @@ class Run:
         status: see `RunStatus`.
         parameters: fingerprint of the listing's request; a token belongs to it.
         page_token: the checkpoint: token of the next page; None before the first page and
-            after the last one.
+            after the last one. `FIRST_PAGE` where a pass that reads backward has the first
+            one still before it.
         started_at: when it began.
         updated_at: when it last committed something.
         finished_at: when it ended.
         listing_requested_at: when the first page was asked for, by the server's clock.
         pages: pages stored, of all passes.
-        records: records listed by the latest pass, quarantined ones included.
+        records: records listed by the latest pass forward, quarantined ones included.
         changed: records that differed from the store.
-        quarantined: records of the latest pass that could not be normalized.
+        quarantined: records of that pass that could not be normalized.
         tombstoned: records found gone.
         resumes: how often it was taken up again.
         restarts: how often its listing began again.
@@ -60,6 +64,9 @@ class Run:
         pass_pages: pages stored of the latest pass.
         found_late: records that the latest pass found and none before it, though they stood
             since before the run.
+        back_from: the pages of the pass before, if the one under way reads them backward,
+            beginning with the last; else 0.
+        back_to: the last page, from 0, that such a pass reads.
         failure: the kind of error that ended it, as its class in `zimun_sync.errors`.
         error: why it failed.
         hint: what to do about it.
@@ -85,6 +92,8 @@ class Run:
     passes: int
     pass_pages: int
     found_late: int
+    back_from: int
+    back_to: int
     failure: str | None
     error: str | None
     hint: str | None
@@ -93,6 +102,16 @@ class Run:
     def listing_complete(self) -> bool:
         """Whether the last page of the latest pass is stored."""
         return self.pass_pages > 0 and self.page_token is None
+
+    @property
+    def place(self) -> int:
+        """Which page of the listing comes next, from 0."""
+        return self.back_from - 1 - self.pass_pages if self.back_from else self.pass_pages
+
+    @property
+    def reads_backward(self) -> bool:
+        """Whether the pass under way reads the pages of the one before, the last one first."""
+        return self.back_from > 0
 
 
 def _run(row: Row[Any]) -> Run:
@@ -176,9 +195,9 @@ class Runs:
         return run_id
 
     def restart_listing(self, lease: Lease, run: Run) -> Run:
-        """Forget the checkpoint: the listing begins again at the first page of its pass.
+        """Forget the checkpoint: the listing begins again at the first page, to read forward.
 
-        What the passes before it brought stays known.
+        What the passes before this one brought stays known.
         """
         with self._database.write(durable=False) as connection:
             check(connection, lease)
@@ -189,13 +208,34 @@ class Runs:
             _update(connection, run.run_id, _at_first_page(micros(self._clock)) | again)
             return _get(connection, run.run_id)
 
-    def begin_pass(self, lease: Lease, run: Run) -> Run:
-        """List everything once more: what the passes so far brought stays known."""
+    def begin_pass(self, lease: Lease, run: Run, back_to: int | None = None) -> Run:
+        """List everything once more: what the passes so far brought stays known.
+
+        Args:
+            lease: the source's lease.
+            run: with the last page of its pass stored.
+            back_to: read its pages from the last to this one, from 0; if a listing of this run
+                had to begin again, tokens do not live that long, and it is read forward.
+
+        Raises:
+            LeaseLost: another process took over.
+        """
         with self._database.write(durable=False) as connection:
             check(connection, lease)
             again: dict[str, Any] = {"passes": runs.c.passes + 1}
-            _update(connection, run.run_id, _at_first_page(micros(self._clock)) | again)
+            again |= _at_first_page(micros(self._clock))
+            if back_to is not None and not run.restarts:
+                again |= _at_last_page(connection, run, back_to)
+            _update(connection, run.run_id, again)
             return _get(connection, run.run_id)
+
+    def way_back(self, run: Run) -> list[str]:
+        """Tokens of the pages still to read in a pass that reads backward, in that order."""
+        first = run.pages - run.pass_pages - run.back_from
+        left = range(first + run.back_to, first + run.place + 1)
+        with self._database.read() as connection:
+            found = tokens_of(connection, run.run_id, left)
+        return [token or FIRST_PAGE for token in found]
 
     def note_found_late(self, lease: Lease, run: Run, found_late: int) -> Run:
         """Record what the latest pass found and none before it."""
@@ -312,8 +352,18 @@ def _resumable(last: Run, parameters: str, now: int) -> bool:
 
 
 def _at_first_page(now: int) -> dict[str, Any]:
-    counts = dict.fromkeys(("pass_pages", "records", "quarantined"), 0)
+    counts = dict.fromkeys(("pass_pages", "records", "quarantined", "back_from", "back_to"), 0)
     return counts | {"page_token": None, "updated_at": now}
+
+
+def _at_last_page(connection: Connection, run: Run, back_to: int) -> dict[str, Any]:
+    """Where a pass that reads backward begins; nothing where tokens were not kept."""
+    latest = range(run.pages - run.pass_pages + 1, run.pages)
+    tokens = tokens_of(connection, run.run_id, latest)
+    if not tokens or not all(tokens):
+        return {}
+    kept = {"records": run.records, "quarantined": run.quarantined}
+    return kept | {"page_token": tokens[0], "back_from": run.pass_pages, "back_to": back_to}
 
 
 def _reopened(now: int) -> dict[str, Any]:
@@ -353,6 +403,8 @@ _FROM_ZERO = (
     "restarts",
     "pass_pages",
     "found_late",
+    "back_from",
+    "back_to",
 )
 _COUNTS = ("pages", "records", "changed", "quarantined")
 _ADVANCE = (
@@ -382,7 +434,7 @@ def turn_page(
 ) -> Run:
     """Add a page to a run's counts and set its checkpoint; `times`: page asked for, now."""
     requested_at, now = times
-    values: dict[str, Any] = {f"add_{name}": counts[name] for name in _COUNTS}
+    values: dict[str, Any] = {f"add_{name}": counts.get(name, 0) for name in _COUNTS}
     values |= {"run": run.run_id, "token": page_token, "requested_at": requested_at, "now": now}
     return _run(connection.execute(_ADVANCE, values).one())
 

@@ -149,6 +149,8 @@ runs = Table(
     Column("passes", Integer, nullable=False),
     Column("pass_pages", Integer, nullable=False),
     Column("found_late", BigInteger, nullable=False),
+    Column("back_from", Integer, nullable=False),
+    Column("back_to", Integer, nullable=False),
     Column("failure", String),
     Column("error", Words),
     Column("hint", Words),
@@ -230,6 +232,8 @@ seen = Table(
     Column("run_id", String, primary_key=True),
     Column("page", Integer, primary_key=True, autoincrement=False),
     Column("keys", LargeBinary, nullable=False),
+    Column("page_token", Text),
+    Column("new", Integer),
 )
 
 #: What the pages of a stream's latest full listing held: a digest of their items as they came,

@@ -5,8 +5,8 @@ a new sequence, but also a new time, by which it is left out.
 """
 
 from array import array
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -18,10 +18,43 @@ from zimun_sync.store.schema import seen
 ALWAYS_TWICE: Final = -(2**31)
 
 
-def keep_seen(connection: Connection, run_id: str, page: int, seqs: Iterable[int]) -> None:
-    """Take down, with its page, what a listing brought."""
-    packed = array("Q", seqs).tobytes()
-    connection.execute(sa.insert(seen).values(run_id=run_id, page=page, keys=packed))
+class Brought(NamedTuple):
+    """What a page brought.
+
+    Args:
+        seqs: sequences of its records.
+        page_token: what it was asked for with; None for a listing's first page.
+        new: how many of its records were not known before; None: nobody counted.
+    """
+
+    seqs: Iterable[int]
+    page_token: str | None = None
+    new: int | None = None
+
+
+def keep_seen(connection: Connection, run_id: str, page: int, brought: Brought) -> None:
+    """Take down what a page of a listing brought."""
+    packed = array("Q", brought.seqs).tobytes()
+    values = {"run_id": run_id, "page": page, "keys": packed}
+    values |= {"page_token": brought.page_token, "new": brought.new}
+    connection.execute(sa.insert(seen).values(values))
+
+
+def tokens_of(connection: Connection, run_id: str, pages: range) -> Sequence[str | None]:
+    """What these pages were asked for with, the last one first; None: with no token."""
+    query = sa.select(seen.c.page_token).where(_among(run_id, pages)).order_by(seen.c.page.desc())
+    return connection.execute(query).scalars().all()
+
+
+def first_new(connection: Connection, run_id: str, pages: range) -> int | None:
+    """The first of these pages that brought records that were not known; None if none did."""
+    query = sa.select(sa.func.min(seen.c.page)).where(_among(run_id, pages), seen.c.new > 0)
+    first: int | None = connection.execute(query).scalar_one()
+    return first
+
+
+def _among(run_id: str, pages: range) -> sa.ColumnElement[bool]:
+    return sa.and_(seen.c.run_id == run_id, seen.c.page.between(pages.start, pages.stop - 1))
 
 
 def before_page(page: int) -> int:
