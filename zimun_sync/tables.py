@@ -1,8 +1,7 @@
 """Batches as Arrow tables and pandas frames, for sinks that write columns rather than rows."""
 
-import sys
 from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -10,19 +9,11 @@ import pyarrow as pa
 from zimun_sync import freshness
 from zimun_sync.freshness import Freshness
 from zimun_sync.model import DECIMAL_PRECISION, DECIMAL_SCALE, Column, ColumnType, Stream
+from zimun_sync.omitting import omitting
 from zimun_sync.sinks import Batch, StoredChange
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-class _NoPandas(MetaPathFinder):
-    """Finds that there is no pandas."""
-
-    def find_spec(self, fullname: str, *_: object) -> None:
-        """Refuse pandas, leave everything else to the other finders."""
-        if fullname == "pandas":
-            raise ModuleNotFoundError(fullname)
 
 
 def _leave_pandas_alone() -> None:
@@ -31,12 +22,8 @@ def _leave_pandas_alone() -> None:
     It would import it only to recognize its objects, at 0.2 s and 54 MB a process. pyarrow
     looks again when something is really converted to pandas.
     """
-    finder = _NoPandas()
-    sys.meta_path.insert(0, finder)
-    try:
+    with omitting("pandas"):
         pa.array([0])
-    finally:
-        sys.meta_path.remove(finder)
 
 
 _leave_pandas_alone()
@@ -56,18 +43,27 @@ ARROW_TYPES: dict[ColumnType, pa.DataType] = {
 #: collector, again and again.
 _TRANSPOSED_ROWS = 500
 
-#: What a stored value is made of before it is cast to its Arrow type.
-_STORED_TYPES: dict[ColumnType, pa.DataType] = {
-    ColumnType.DECIMAL: pa.string(),
+#: Stored values that Arrow's type counts in the same unit.
+_COUNTS: dict[ColumnType, pa.DataType] = {
     ColumnType.INSTANT: pa.int64(),
     ColumnType.LOCAL_TIME: pa.int64(),
     ColumnType.DATE: pa.int32(),
 }
 
+#: More decimals than this are read from their text by Arrow's cast, for which it loads all its
+#: functions: as long as reading 100,000 of them here.
+_FEW_DECIMALS = 5_000
+
 
 def _array(values: Sequence[Any], kind: ColumnType) -> pa.Array:
-    array = pa.array(values, _STORED_TYPES.get(kind, ARROW_TYPES[kind]))
-    return array.cast(ARROW_TYPES[kind]) if kind in _STORED_TYPES else array
+    if kind in _COUNTS:
+        return pa.array(values, _COUNTS[kind]).view(ARROW_TYPES[kind])
+    if kind is not ColumnType.DECIMAL:
+        return pa.array(values, ARROW_TYPES[kind])
+    if len(values) > _FEW_DECIMALS:
+        return pa.array(values, pa.string()).cast(ARROW_TYPES[kind])
+    decimals = [None if value is None else Decimal(value) for value in values]
+    return pa.array(decimals, ARROW_TYPES[kind])
 
 
 def arrow_schema(stream: Stream) -> pa.Schema:

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import sys
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -32,6 +33,17 @@ def test_they_can_be_left_out_and_come_back_with_the_setting(bench: "Bench") -> 
     for wanted, names in ((False, tables), (True, tables | MODELS.keys()), (False, tables)):
         bench.opened(model=wanted).close()
         assert _views(bench) == names
+
+
+def test_they_are_made_anew_by_another_release_and_only_then(
+    bench: "Bench", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    for release in ("1.0.0", "1.0.0", "1.0.1"):
+        monkeypatch.setattr(sys.modules["zimun_sync.marts.render"], "__version__", release)
+        bench.opened().close()
+        made.append(bench.views.stat().st_ino)
+    assert made[0] == made[1] != made[2]
 
 
 def test_they_answer_under_whatever_name_the_file_is_attached(bench: "Bench") -> None:

@@ -1,12 +1,12 @@
 """What /metrics shows: counted as events come, read when it is asked for, documented."""
 
 import re
-from dataclasses import fields
 from pathlib import Path
 from threading import Thread
 from typing import Any, get_args
 
 import pytest
+from msgspec.structs import fields
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.status.conftest import Bench

@@ -1,6 +1,5 @@
 """Log lines: how they look, what is said at which level, and what is never in them."""
 
-import dataclasses
 import gc
 import json
 import logging
@@ -12,6 +11,7 @@ from collections.abc import Callable
 from io import StringIO
 from typing import Any
 
+import msgspec
 import pytest
 import structlog
 
@@ -104,7 +104,7 @@ def sample(kind: type[Any]) -> Any:
         field.name: made[getattr(field.type, "__name__", str(field.type))]
         if field.name not in {"error", "hint"}
         else ""
-        for field in dataclasses.fields(kind)
+        for field in msgspec.structs.fields(kind)
     }
     return kind(**fields)
 
@@ -136,7 +136,7 @@ def test_every_event_is_one_line_that_names_it(kind: type[Any], lines: Lines) ->
     LogListener()(sample(kind))
     (line,) = lines()
     assert line["event"].replace("_", "") == kind.__name__.lower()
-    told = {field.name for field in dataclasses.fields(kind)} - {"error", "hint", "event"}
+    told = {field.name for field in msgspec.structs.fields(kind)} - {"error", "hint", "event"}
     assert told <= line.keys()
 
 
@@ -227,8 +227,8 @@ def test_nothing_planted_is_ever_shown(style: str, monkeypatch: pytest.MonkeyPat
     listener = LogListener()
     said = f"{SECRET} and {HEADER} of {PERSON}, {PHONE}, {SECRET.encode()!r}, {[SECRET]}"
     for kind in EVENTS:
-        told = {each.name for each in dataclasses.fields(kind)} & TEXTS
-        listener(dataclasses.replace(sample(kind), **dict.fromkeys(told, said)))
+        told = {each.name for each in msgspec.structs.fields(kind)} & TEXTS
+        listener(msgspec.structs.replace(sample(kind), **dict.fromkeys(told, said)))
     logger = structlog.get_logger()
     headers = {"Authorization": HEADER, "x": [SECRET]}
     logger.info(said, headers=headers, contact_name=SOMEONE, raw=SECRET.encode())

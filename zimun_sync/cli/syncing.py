@@ -1,12 +1,14 @@
 """`zimun-sync sync`."""
 
+import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from threading import Event
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -15,9 +17,14 @@ from zimun_sync.collector import relax_collector
 from zimun_sync.errors import ConfigError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from zimun_sync.config import Config
     from zimun_sync.events import Emit
     from zimun_sync.pipeline.report import SyncReport
+
+#: Variables by which a person has output taken for a terminal's, or not; Rich reads them.
+_FORCED: Final = frozenset({"FORCE_COLOR", "TTY_COMPATIBLE"})
 
 
 def register(app: typer.Typer) -> None:
@@ -142,13 +149,11 @@ def _chosen(settings: "Config", names: list[str] | None) -> list[str]:
 @contextmanager
 def listening(settings: "Config") -> "Iterator[Emit]":
     """A display on a terminal, beside which only errors are told; log lines elsewhere."""
-    from rich.console import Console
-
     from zimun_sync.config import secrets_of
     from zimun_sync.logs import LogListener, set_up
 
-    console, secrets = Console(stderr=True), secrets_of(settings)
-    if console.is_terminal and settings.log.format == "auto":
+    secrets = secrets_of(settings)
+    if settings.log.format == "auto" and (console := _terminal()):
         from zimun_sync.cli.display import shown
 
         set_up("error", "console", secrets)
@@ -157,6 +162,16 @@ def listening(settings: "Config") -> "Iterator[Emit]":
     else:
         set_up(settings.log.level, settings.log.format, secrets)
         yield LogListener()
+
+
+def _terminal() -> "Console | None":
+    """Standard error, where a display can be shown on it."""
+    if not (sys.stderr.isatty() or _FORCED & os.environ.keys()):
+        return None
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    return console if console.is_terminal else None
 
 
 @contextmanager

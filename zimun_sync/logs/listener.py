@@ -4,12 +4,12 @@ import logging
 import re
 from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict
 from threading import Lock
 from time import monotonic
 from typing import Any, Final
 
 import structlog
+from msgspec.structs import asdict
 
 from zimun_sync import events as ev
 from zimun_sync.events import Event

@@ -5,7 +5,7 @@ here for the sinks that make views of them; what every column means stands in `m
 """
 
 from zimun_sync.marts.descriptions import Meaning, Relation, views
-from zimun_sync.marts.render import Dialect, Model, models, render
+from zimun_sync.marts.render import Dialect, Model, fingerprint, models, render
 from zimun_sync.marts.streams import stream_comment
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Meaning",
     "Model",
     "Relation",
+    "fingerprint",
     "models",
     "render",
     "stream_comment",

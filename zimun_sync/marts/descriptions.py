@@ -9,6 +9,9 @@ import yaml
 
 FOLDER: Final = Path(__file__).parent
 
+#: The one in C reads the file in a tenth of the time; not every build of the library has it.
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
@@ -49,7 +52,7 @@ def views() -> dict[str, Relation]:
 @cache
 def _document() -> dict[str, Any]:
     text = (FOLDER / "models" / "schema.yml").read_text(encoding="utf-8")
-    document: dict[str, Any] = yaml.safe_load(text)
+    document: dict[str, Any] = yaml.load(text, _LOADER)  # noqa: S506 - either of them is safe
     return document
 
 

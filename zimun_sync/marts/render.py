@@ -7,13 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from graphlib import TopologicalSorter
+from hashlib import sha256
 from types import SimpleNamespace
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-from jinja2 import Environment, StrictUndefined, Template
-from jinja2.runtime import Macro
-
+from zimun_sync import __version__
 from zimun_sync.marts.descriptions import FOLDER, Relation, views
+
+if TYPE_CHECKING:  # where nothing is rendered, Jinja is not loaded
+    from jinja2 import Environment, Template
+    from jinja2.runtime import Macro
 
 Dialect = Literal["duckdb", "postgres"]
 
@@ -22,6 +25,9 @@ Naming = Callable[[str], str]
 
 #: The package and its only source, as the models name them.
 _PACKAGE: Final = "zimun"
+
+#: Kinds of the files that decide what is rendered.
+_SOURCES: Final = frozenset({".sql", ".yml", ".py"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,14 @@ def render(name: str, dialect: Dialect, naming: Naming) -> str:
     return _rendered(name, dialect, naming, naming)
 
 
+def fingerprint() -> str:
+    """Tells the model, as this release renders it, from any other; rendering would take longer."""
+    digest = sha256(__version__.encode())
+    for file in sorted(each for each in FOLDER.rglob("*") if each.suffix in _SOURCES):
+        digest.update(f"\n{file.name}\n".encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
 def _model(relation: Relation) -> Model:
     streams: list[str] = []
     others: list[str] = []
@@ -87,17 +101,20 @@ def _rendered(name: str, dialect: Dialect, source: Naming, ref: Naming) -> str:
 
 
 @cache
-def _template(name: str, dialect: Dialect) -> Template:
+def _template(name: str, dialect: Dialect) -> "Template":
     text = (FOLDER / "models" / f"{name}.sql").read_text(encoding="utf-8")
     return _environment(dialect).from_string(text)
 
 
 @cache
-def _environment(dialect: Dialect) -> Environment:
+def _environment(dialect: Dialect) -> "Environment":
     """Jinja with the package's macros, of which the dialect's own come first."""
+    from jinja2 import Environment, StrictUndefined
+    from jinja2.runtime import Macro
+
     macros: dict[str, Macro] = {}
 
-    def dispatch(name: str, package: str) -> Macro:
+    def dispatch(name: str, package: str) -> "Macro":
         _refuse_other(package)
         return macros.get(f"{dialect}__{name}") or macros[f"default__{name}"]
 

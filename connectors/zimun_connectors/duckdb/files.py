@@ -7,6 +7,7 @@ leaves alone what the header before it refers to. Only the end of the file, whic
 off, has to be kept.
 """
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -28,6 +29,9 @@ _OWNER_ONLY = 0o700
 
 #: More than a filesystem would keep inside a directory entry, where nothing can be shared.
 _PROBE_SIZE = 65_536
+
+#: Linux's request to share a file's blocks with another.
+_FICLONE = 0x40049409
 
 #: DuckDB's main header and its two database headers.
 _HEADER_SIZE = 3 * 4096
@@ -240,7 +244,7 @@ def fingerprint(path: Path) -> str | None:
     return f"{found.st_ino}-{found.st_size}-{found.st_mtime_ns}"
 
 
-def copy(source: Path, target: Path, *, only_shared: bool = False, detached: bool = False) -> None:
+def copy(source: Path, target: Path, *, detached: bool = False) -> None:
     """Copy a file in a child process, sharing its blocks where the filesystem can.
 
     A child, because closing any descriptor of the private database in this process would drop
@@ -249,13 +253,13 @@ def copy(source: Path, target: Path, *, only_shared: bool = False, detached: boo
 
     Raises:
         OSError: a detached file cannot be copied.
-        SinkUnavailable: the copy failed, or cannot share blocks though `only_shared`.
+        SinkUnavailable: the copy failed.
     """
     if detached:
         shutil.copyfile(source, target)
         return
-    sharing = [f"--reflink={'always' if only_shared else 'auto'}"]
-    command = ["cp", *(sharing if sys.platform == "linux" else []), str(source), str(target)]
+    sharing = ["--reflink=auto"] if sys.platform == "linux" else []
+    command = ["cp", *sharing, str(source), str(target)]
     done = subprocess.run(  # noqa: S603 - no shell
         command, capture_output=True, text=True, check=False, env=environment()
     )
@@ -273,10 +277,17 @@ def shares_blocks(layout: Layout) -> bool:
     probe, twin = layout.private / "probe.new", layout.private / "twin.new"
     try:
         probe.write_bytes(bytes(_PROBE_SIZE))
-        copy(probe, twin, only_shared=True)
-    except SinkUnavailable:
-        return False
+        with probe.open("rb") as source, twin.open("wb") as target:
+            return _shared(source.fileno(), target.fileno())
     finally:
         probe.unlink(missing_ok=True)
         twin.unlink(missing_ok=True)
+
+
+def _shared(source: int, target: int) -> bool:
+    """Whether a file could be given another's blocks; a child process for `cp` costs far more."""
+    try:
+        fcntl.ioctl(target, _FICLONE, source)
+    except OSError:
+        return False
     return True

@@ -12,7 +12,6 @@ from zimun_connectors.duckdb import files, sql, view_sql
 from zimun_connectors.duckdb.files import Layout
 from zimun_connectors.duckdb.state import State
 from zimun_sync.freshness import ABOUT, COLUMNS, TABLE, Freshness
-from zimun_sync.tables import freshness_table
 
 #: Name under which the file in the making is attached.
 _DATABASE = "fresh"
@@ -26,15 +25,23 @@ def ensure(state: State, layout: Layout, access: PublishSettings) -> None:
 
 def show(state: State, layout: Layout, access: PublishSettings, rows: Sequence[Freshness]) -> None:
     """Put these rows in place of all others, by one checkpoint and one publication."""
-    path, incoming = sql.literal(layout.private_freshness), freshness_table(rows)
+    path = sql.literal(layout.private_freshness)
     state.rows(f"ATTACH {path} AS {_DATABASE} ({sql.STORAGE_WITHOUT_LOG})")
     try:
-        with state.registered("incoming", incoming):
-            state.rows(f"CREATE OR REPLACE TABLE {_DATABASE}.{TABLE} AS FROM incoming")
+        with state.transaction():
+            _fill(state, rows)
         state.rows(f"CHECKPOINT {_DATABASE}")
     finally:
         state.rows(f"DETACH {_DATABASE}")
     files.publish(layout.private_freshness, layout.freshness, layout, access, detached=True)
+
+
+def _fill(state: State, rows: Sequence[Freshness]) -> None:
+    """Write the table anew, without Arrow: a pull that changed nothing needs it nowhere else."""
+    table, columns = f"{_DATABASE}.{TABLE}", ", ".join(map(sql.definition, COLUMNS))
+    state.rows(f"CREATE OR REPLACE TABLE {table} ({columns})")
+    for row in rows:
+        state.rows(sql.insert_values(table, COLUMNS), list(row.values))
 
 
 def view(database: str, file: Path) -> list[str]:

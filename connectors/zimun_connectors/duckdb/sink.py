@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from zimun_connectors.common.files import try_to_write
 from zimun_connectors.common.identity import refuse_other_store
@@ -18,6 +17,9 @@ from zimun_connectors.duckdb.state import State
 from zimun_connectors.duckdb.views import refuse_foreign
 from zimun_sync.model import Stream
 from zimun_sync.sinks import Batch, Erasure, Forgotten, Freshness, SinkContext, WriteResult
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _RENEWED = (
     "The private database, the snapshot and the delta were made afresh. A reader that had the "
@@ -127,7 +129,7 @@ class DuckdbSink:
             publisher.introduce([stream])
             yield from state.read_back(source, stream)
 
-    def read_rows(self, source: str, stream: Stream, /) -> Iterator[pa.Table]:
+    def read_rows(self, source: str, stream: Stream, /) -> "Iterator[pa.Table]":
         """Every row of that source and stream as it is in the private database, with `_hash`."""
         state, publisher = self._opened
         with explained(self._layout.views):

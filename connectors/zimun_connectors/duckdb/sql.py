@@ -73,6 +73,11 @@ def definition(column: Column) -> str:
     return f"{identifier(column.name)} {COLUMN_TYPES[column.type]}"
 
 
+def insert_values(relation: str, columns: Sequence[Column]) -> str:
+    """Adds one row; its values are the parameters."""
+    return f"INSERT INTO {relation} VALUES ({', '.join('?' * len(columns))})"
+
+
 def create_table(stream: Stream) -> str:
     """The stream's table in the private database: its columns, then `_hash` and `_stamp`.
 
@@ -103,15 +108,12 @@ def restore_type(stream: Stream, column: Column) -> str:
     return f"ALTER TABLE {table} ALTER {name} TYPE {kind} USING TRY_CAST({name} AS {kind})"
 
 
-def type_name(kind: ColumnType) -> str:
-    """The name that DuckDB gives the type."""
-    return f"SELECT typeof(NULL::{COLUMN_TYPES[kind]})"
+#: The names that DuckDB gives the types, one row in the order of `COLUMN_TYPES`.
+TYPE_NAMES = "SELECT " + ", ".join(f"typeof(NULL::{kind})" for kind in COLUMN_TYPES.values())
 
-
-#: Columns of a table and their types. Parameters: database and table.
+#: Columns of every table and their types. Parameter: the database.
 COLUMNS_OF = """
-    SELECT column_name, data_type FROM duckdb_columns()
-    WHERE database_name = ? AND table_name = ?
+    SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE database_name = ?
 """
 
 

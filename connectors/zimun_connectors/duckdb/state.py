@@ -5,16 +5,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
-import pyarrow as pa
 
 from zimun_connectors.duckdb import files, sql
 from zimun_sync.errors import SinkBroken
-from zimun_sync.model import Stream
+from zimun_sync.model import ColumnType, Stream
 from zimun_sync.sinks import Batch
-from zimun_sync.tables import deletes_table, upserts_table
+
+if TYPE_CHECKING:  # a pull that changed nothing does without Arrow
+    import pyarrow as pa
 
 #: Version of the tables; a newer one is refused.
 FORMAT = 1
@@ -164,34 +165,41 @@ class State:
 
     def ensure(self, streams: Iterable[Stream]) -> bool:
         """Create missing tables and columns; whether there were any."""
-        tables = self._tables()
         changed = False
         with self.transaction():
+            tables = self._columns()
+            types = dict(zip(sql.COLUMN_TYPES, self.rows(sql.TYPE_NAMES)[0], strict=True))
             for stream in streams:
                 if stream.name not in tables:
                     self._create(stream)
                     changed = True
                 else:
-                    changed = self._add_columns(stream) or changed
+                    changed = self._add_columns(stream, tables[stream.name], types) or changed
             if changed:  # until a snapshot has them, also after a crash
                 self.rows("UPDATE _snapshot SET file = NULL")
         return changed
+
+    def _columns(self) -> dict[str, dict[str, str]]:
+        """The types of every table's columns, in DuckDB's names."""
+        found: dict[str, dict[str, str]] = {}
+        for table, column, kind in self.rows(sql.COLUMNS_OF, [sql.DATABASE]):
+            found.setdefault(table, {})[column] = kind
+        return found
 
     def _create(self, stream: Stream) -> None:
         self.rows(sql.create_table(stream))
         for column in stream.columns:
             self.rows(sql.column_comment(sql.identifier(stream.name), column))
 
-    def _add_columns(self, stream: Stream) -> bool:
+    def _add_columns(
+        self, stream: Stream, found: Mapping[str, str], types: Mapping[ColumnType, str]
+    ) -> bool:
         """Add what the table lacks; a promoted column of another type begins empty.
 
         Any other column has the type it was made with, unless somebody changed it by hand: it
         gets it back, and what is no value of that type is left empty.
         """
-        found = dict(self.rows(sql.COLUMNS_OF, [sql.DATABASE, stream.name]))
         missing = [column for column in stream.columns if column.name not in found]
-        types = {column.type: "" for column in stream.columns}
-        types = {name: str(self.rows(sql.type_name(name))[0][0]) for name in types}
         others = [c for c in stream.columns if found.get(c.name, types[c.type]) != types[c.type]]
         for column in others:
             if column in stream.promoted:
@@ -241,6 +249,8 @@ class State:
         return applied
 
     def _upsert(self, batch: Batch, stamp: int) -> int:
+        from zimun_sync.tables import upserts_table
+
         rows = upserts_table(batch)
         if not rows.num_rows:
             return 0
@@ -272,6 +282,8 @@ class State:
         return [key for key, later in found if later]
 
     def _delete(self, batch: Batch, stamp: int) -> int:
+        from zimun_sync.tables import deletes_table
+
         rows = deletes_table(batch)
         if not rows.num_rows:
             return 0
@@ -320,7 +332,7 @@ class State:
             yield from rows
             after = rows[-1][0]
 
-    def read_rows(self, source: str, stream: Stream) -> Iterator[pa.Table]:
+    def read_rows(self, source: str, stream: Stream) -> "Iterator[pa.Table]":
         """Every row of that source and stream with its hash, in the order of keys, in parts."""
         after = ""
         while True:

@@ -12,7 +12,7 @@ from zimun_connectors.duckdb import files, freshness, sql, view_sql
 from zimun_connectors.duckdb.files import Layout
 from zimun_connectors.duckdb.ledger import Ledger
 from zimun_sync.errors import SinkBroken
-from zimun_sync.marts import models, render, stream_comment
+from zimun_sync.marts import fingerprint, models, render, stream_comment
 from zimun_sync.model import Stream
 
 #: A schema of its own keeps the marker out of what `SHOW TABLES` lists.
@@ -20,6 +20,10 @@ _MARKER = "_zimun_sync"
 
 #: Name under which the file in the making is attached.
 _VIEWS = "views"
+
+#: How it is made. A log would be forced to disk after each of 400 statements, for a file that
+#: nobody knows until it is whole and on disk itself.
+_MAKING = f"STORAGE_VERSION '{view_sql.VIEW_STORAGE}', RECOVERY_MODE NO_WAL_WRITES"
 
 
 def publish_views(
@@ -39,13 +43,14 @@ def publish_views(
         streams: each gets a view.
         model: whether the views of `zimun_sync.marts` are wanted too.
     """
-    script = _script(layout, streams) + (_model() if model else [])
-    digest = sha256("\n".join(script).encode()).hexdigest()
+    script = _script(layout, streams)
+    known_by = [*script, fingerprint()] if model else script
+    digest = sha256("\n".join(known_by).encode()).hexdigest()
     if layout.views.exists() and ledger.views() == digest:
         access.grant(layout.views)
         return
     with files.replacing(layout.views, layout, access) as new, _database(new) as connection:
-        for statement in script:
+        for statement in [*script, *(_model() if model else [])]:
             connection.execute(statement)
     ledger.record_views(digest)
 
@@ -90,9 +95,7 @@ def _relation(name: str) -> str:
 
 
 @contextmanager
-def _database(
-    path: Path, options: str = f"STORAGE_VERSION '{view_sql.VIEW_STORAGE}'"
-) -> Iterator[duckdb.DuckDBPyConnection]:
+def _database(path: Path, options: str = _MAKING) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with that file attached as `views`, in a DuckDB of its own."""
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.execute(f"ATTACH {sql.literal(path)} AS {_VIEWS} ({options})")
