@@ -22,6 +22,7 @@ from zimun_sync.store import (
 )
 from zimun_sync.store import leases as leases_module
 from zimun_sync.store.merge import Incoming, Standing, Verdict
+from zimun_sync.store.run import Run
 from zimun_sync.store.runs import turn_page
 from zimun_sync.store.seen import forget_seen
 
@@ -89,7 +90,7 @@ def rejection_lost(stack: ExitStack) -> None:
 
 
 def first_page_taken_for_all(stack: ExitStack) -> None:
-    _put(stack, runs.Run, "listing_complete", property(lambda self: self.pages > 0))
+    _put(stack, Run, "listing_complete", property(lambda self: self.pages > 0))
 
 
 def tombstone_without_asking(stack: ExitStack) -> None:

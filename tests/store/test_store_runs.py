@@ -16,7 +16,8 @@ from tests.store.conftest import (
 from zimun_sync.errors import ConfigError, SourceUnavailable
 from zimun_sync.model import to_micros
 from zimun_sync.store import Lease, Run, RunStatus, Store
-from zimun_sync.store.runs import FIRST_PAGE, RESUME_WITHIN_SECONDS
+from zimun_sync.store.run import FIRST_PAGE
+from zimun_sync.store.runs import RESUME_WITHIN_SECONDS
 from zimun_sync.store.schema import seen
 
 

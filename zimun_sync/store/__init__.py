@@ -27,7 +27,7 @@ from zimun_sync.store.pages import PageOutcome, PageRecords
 from zimun_sync.store.quarantine import SOURCE_SIDE, Entry
 from zimun_sync.store.redeliveries import REDELIVERED
 from zimun_sync.store.retention import Cleaned, Keep
-from zimun_sync.store.runs import FIRST_PAGE, Run, RunStatus
+from zimun_sync.store.run import FIRST_PAGE, Run, RunStatus
 from zimun_sync.store.store import Store
 from zimun_sync.store.troubles import Remembered, Turns
 from zimun_sync.store.versions import Version

@@ -19,7 +19,8 @@ from zimun_sync.store.leases import Lease, check
 from zimun_sync.store.listings import Listings
 from zimun_sync.store.merging import Arrival, Merger, Origin
 from zimun_sync.store.quarantine import SOURCE_SIDE
-from zimun_sync.store.runs import Run, count_tombstones
+from zimun_sync.store.run import Run
+from zimun_sync.store.runs import count_tombstones
 from zimun_sync.store.schema import missing, records, seen, sources
 from zimun_sync.store.seen import set_bits
 

@@ -13,7 +13,7 @@ from zimun_sync.store.clock import Clock, micros
 from zimun_sync.store.database import Database
 from zimun_sync.store.feed import Lag
 from zimun_sync.store.listings import Listings
-from zimun_sync.store.runs import Run, RunStatus
+from zimun_sync.store.run import Run, RunStatus
 from zimun_sync.store.schema import hook_calls, inbox, quarantine, records, remote_ids, runs
 from zimun_sync.store.version_feed import VersionFeed
 

@@ -16,7 +16,8 @@ from zimun_sync.store.leases import Lease, check
 from zimun_sync.store.listings import Listings
 from zimun_sync.store.merging import Arrival, Merger, Origin, Sorted, arrival_of, newest_by_key
 from zimun_sync.store.quarantine import SOURCE_SIDE
-from zimun_sync.store.runs import Run, count_changes, turn_page
+from zimun_sync.store.run import Run
+from zimun_sync.store.runs import count_changes, turn_page
 from zimun_sync.store.seen import Brought, before_page, keep_seen
 
 

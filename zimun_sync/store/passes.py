@@ -15,7 +15,7 @@ from zimun_sync.store.database import Database
 from zimun_sync.store.leases import Lease, check
 from zimun_sync.store.listings import Listings
 from zimun_sync.store.missing import MissingState
-from zimun_sync.store.runs import Run
+from zimun_sync.store.run import Run
 from zimun_sync.store.schema import missing, records, runs, seen, sources
 from zimun_sync.store.seen import (
     ALWAYS_TWICE,

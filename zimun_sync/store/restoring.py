@@ -22,7 +22,8 @@ from zimun_sync.store.deliveries import ParkKind
 from zimun_sync.store.facts import Facts, facts_in, held
 from zimun_sync.store.filesystems import refuse_network_disk
 from zimun_sync.store.revisions import refuse_newer
-from zimun_sync.store.runs import RESUME_WITHIN_SECONDS, RunStatus
+from zimun_sync.store.run import RunStatus
+from zimun_sync.store.runs import RESUME_WITHIN_SECONDS
 from zimun_sync.store.schema import (
     hook_calls,
     leases,

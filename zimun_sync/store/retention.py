@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from zimun_sync.store.clock import Clock, micros
 from zimun_sync.store.database import Database
-from zimun_sync.store.runs import RunStatus
+from zimun_sync.store.run import RunStatus
 from zimun_sync.store.schema import (
     history,
     hook_calls,
