@@ -18,6 +18,7 @@ from zimun_sync.pipeline.contact import Surroundings, delivery_of
 from zimun_sync.pipeline.deliver import Delivery, Progress
 from zimun_sync.pipeline.inbox import Applying
 from zimun_sync.pipeline.listings import EventSource
+from zimun_sync.pipeline.pull import Extent
 from zimun_sync.pipeline.sources import SourceJob, SourcePull
 from zimun_sync.sinks import Batch, WriteResult
 from zimun_sync.store import Received
@@ -54,7 +55,7 @@ class Day:
         job = SourceJob("main", self.bench.api, self.bench.rules, STREAMS)
         stopping = self.bench.options.stop.is_set
         pull = SourcePull(job, self.bench.store, self.lease, in_turn, self.at.emit, stopping)
-        assert all(run.status == "succeeded" for run in pull.runs(fresh=True))
+        assert all(run.status == "succeeded" for run in pull.runs(Extent.ANEW))
 
     def book(self, number: int, **changes: Any) -> None:
         """A webhook tells that a booking changed."""

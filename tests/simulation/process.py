@@ -24,6 +24,7 @@ from zimun_sync.pipeline.deliver import Delivery, Progress
 from zimun_sync.pipeline.inbox import Applying, Fetching
 from zimun_sync.pipeline.keeper import Leases
 from zimun_sync.pipeline.listings import EventSource
+from zimun_sync.pipeline.pull import Extent
 from zimun_sync.pipeline.retries import Retrying
 from zimun_sync.pipeline.sources import SourceJob, SourcePull
 from zimun_sync.sinks import Sink
@@ -100,7 +101,7 @@ class Process:
                 return []
             lease = self.leases.held[source_lease(SOURCE)]
             pull = SourcePull(self.job, self.store, lease, self._ahead, self._emit, _never)
-            return list(pull.runs(fresh=full))
+            return list(pull.runs(Extent.ANEW if full else Extent.USUAL))
 
     def apply(self) -> bool:
         """Merge what events carry; tells whether there was anything to do."""

@@ -12,6 +12,7 @@ from zimun_sync.pipeline.ahead import on_threads
 from zimun_sync.pipeline.approving import confirm
 from zimun_sync.pipeline.forgetting import finish, forget_in_former, forget_in_source
 from zimun_sync.pipeline.listings import EventSource, Interrupted, Stopping
+from zimun_sync.pipeline.pull import Extent
 from zimun_sync.pipeline.sources import SourceJob, SourcePull
 from zimun_sync.store import Lease, Run, RunStatus, Store
 
@@ -19,6 +20,9 @@ SUCCEEDED: Final = "succeeded"
 PARTIAL: Final = "partial"
 FAILED: Final = "failed"
 INTERRUPTED: Final = "interrupted"
+
+#: Causes of pulls that were begun before and did not end, or never began.
+_MADE_UP: Final = frozenset({"start", "retry"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,8 @@ class Pulls:
         Args:
             name: the source's name.
             cause: why: nightly, reconcile, start, request or retry.
-            full: list everything from the first page, whatever is unfinished or incremental.
+            full: list everything, not only what changed: from the first page, or where the
+                listing stopped that is made up for.
 
         Raises:
             LeaseLost: another process took over.
@@ -81,7 +86,7 @@ class Pulls:
                 return Pulled(INTERRUPTED, ())
             began = monotonic()
             self.emit(PullStarted(name, cause))
-            pulled = self._pull(name, full=full)
+            pulled = self._pull(name, _extent(cause, full=full))
             self._tell(name, cause, pulled, monotonic() - began)
         return pulled
 
@@ -156,10 +161,10 @@ class Pulls:
                 self.store, self.jobs[name], self.leases[name], run_id, self.emit, self.stopping
             )
 
-    def _pull(self, name: str, *, full: bool) -> Pulled:
+    def _pull(self, name: str, extent: Extent) -> Pulled:
         runs: list[Run] = []
         try:
-            runs.extend(self._source_pull(name).runs(fresh=full))
+            runs.extend(self._source_pull(name).runs(extent))
         except Interrupted:
             return Pulled(INTERRUPTED, tuple(runs))
         except LeaseLost:
@@ -187,6 +192,12 @@ class Pulls:
                 pulled.hint,
             )
         )
+
+
+def _extent(cause: str, *, full: bool) -> Extent:
+    if not full:
+        return Extent.USUAL
+    return Extent.EVERYTHING if cause in _MADE_UP else Extent.ANEW
 
 
 def _ended(runs: Sequence[Run]) -> Pulled:

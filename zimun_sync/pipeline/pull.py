@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
 from functools import partial
 from itertools import count
 
@@ -44,6 +45,16 @@ MAX_RESTARTS = 3
 #: The stream whose listing may be limited to what changed, and by how much listings overlap:
 #: clocks differ, and a change may become visible a little after its own time stamp.
 INCREMENTAL, OVERLAP = "appointments", timedelta(minutes=10)
+
+
+class Extent(StrEnum):
+    """How much a pull lists."""
+
+    USUAL = "usual"  #: what is unfinished to its end, else what the API can tell has changed
+    EVERYTHING = "everything"  #: all records, an unfinished listing of all of them to its end
+    ANEW = "anew"  #: all records from the first page, whatever is unfinished
+
+
 _NOT_OFFERED = (
     "Give the API client the scope availability:read, in Settings, API Clients (where the setting "
     "`scopes` is used, name it there too); or take {stream} out of the source's `streams`."
@@ -77,25 +88,26 @@ class Pull:
     paging: Paging = Paging.AUTO
     _organization: str | None = None
 
-    def run(self, setup: Setup, *, fresh: bool = False) -> Run:
+    def run(self, setup: Setup, extent: Extent = Extent.USUAL) -> Run:
         """List one stream to its end, or as far as it goes; the run tells how it ended.
 
         Args:
             setup: the stream, and how its records are normalized.
-            fresh: list everything from the first page, whatever is unfinished.
+            extent: how much of it.
 
         Raises:
             LeaseLost: another process took over.
             StoreError: the state could not be written.
             Interrupted: the process was asked to end.
         """
-        params = {} if fresh else self._changed_since_last_time(setup.stream)
+        usual = extent is Extent.USUAL
+        params = self._changed_since_last_time(setup.stream) if usual else {}
         run = self.store.runs.begin(
             self.lease,
             self.source,
             setup.stream,
             self.listings.listing_parameters(setup.stream, params),
-            fresh=fresh,
+            fresh=extent is Extent.ANEW,
         )
         self.emit(RunStarted(self.source, setup.stream, run.run_id, run.resumes > 0, run.pages))
         ended = self._run(run, setup, params)

@@ -15,7 +15,7 @@ from zimun_sync.pipeline.listings import EventSource, Interrupted, Listings, Sto
 from zimun_sync.pipeline.offers import HorizonRules
 from zimun_sync.pipeline.passes import Paging
 from zimun_sync.pipeline.places import places_of, rules_now
-from zimun_sync.pipeline.pull import Pull
+from zimun_sync.pipeline.pull import Extent, Pull
 from zimun_sync.pipeline.renormalizing import renormalize
 from zimun_sync.pipeline.retries import Retrying
 from zimun_sync.store import Lease, Run, RunStatus, Store
@@ -73,8 +73,11 @@ class SourcePull:
     emit: Emit
     stopping: Stopping
 
-    def runs(self, *, fresh: bool) -> Iterator[Run]:
+    def runs(self, extent: Extent = Extent.USUAL) -> Iterator[Run]:
         """Pull stream after stream; ends early when the source cannot be reached at all.
+
+        Args:
+            extent: how much of each.
 
         Raises:
             LeaseLost: another process took over.
@@ -96,7 +99,7 @@ class SourcePull:
         for stream in (name for name in PULLED if name in self.job.streams):
             if self.stopping():
                 raise Interrupted
-            run = pull.run(self._setup(stream), fresh=fresh)
+            run = pull.run(self._setup(stream), extent)
             yield run
             if run.status == RunStatus.FAILED and self._is_hopeless(run):
                 return

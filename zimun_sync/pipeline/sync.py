@@ -26,6 +26,7 @@ from zimun_sync.pipeline.forgetting import forget_in_state
 from zimun_sync.pipeline.keeper import LeaseKeeper
 from zimun_sync.pipeline.listings import EventSource, Interrupted
 from zimun_sync.pipeline.loops import Loops
+from zimun_sync.pipeline.pull import Extent
 from zimun_sync.pipeline.report import SyncReport, sink_report
 from zimun_sync.pipeline.sources import SourceJob, SourcePull
 from zimun_sync.privacy import Guard
@@ -128,7 +129,7 @@ class Sync:
         lease = keeper.held[source_lease(job.name)]
         stopping = self.options.stop.is_set
         pull = SourcePull(job, self.store, lease, on_threads, self.emit, stopping)
-        return pull.runs(fresh=self.options.full)
+        return pull.runs(Extent.ANEW if self.options.full else Extent.USUAL)
 
     def _report(
         self, runs: Sequence[Run], deliveries: Sequence[Delivery], *, interrupted: bool

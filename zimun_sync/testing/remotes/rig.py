@@ -115,7 +115,7 @@ class RemoteRig:
         lease = self._lease(source_lease(SOURCE))
         job = SourceJob(SOURCE, self.bookings, Rules({}, {}), self.bookings.to_pull())
         pull = SourcePull(job, self.store, lease, in_turn, self.events.append, lambda: False)
-        runs = list(pull.runs(fresh=False))
+        runs = list(pull.runs())
         assert all(run.status == RunStatus.SUCCEEDED for run in runs), runs
 
     def deliver(self) -> Progress:
