@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -13,9 +14,9 @@ from tests.store.conftest import (
     rows,
     start,
 )
-from zimun_sync.errors import ConfigError, SourceUnavailable
+from zimun_sync.errors import ConfigError, LeaseLost, SourceUnavailable
 from zimun_sync.model import to_micros
-from zimun_sync.store import Lease, Run, RunStatus, Store
+from zimun_sync.store import LEASE_SECONDS, Lease, Run, RunStatus, Store
 from zimun_sync.store.run import FIRST_PAGE
 from zimun_sync.store.runs import RESUME_WITHIN_SECONDS
 from zimun_sync.store.schema import seen
@@ -145,11 +146,11 @@ def test_a_pass_backward_reads_the_pages_of_the_one_before(
     run = store.runs.begin_pass(lease, listing.run, 1)
     assert (run.passes, run.place, run.page_token, run.records) == (2, 3, "t4", 4)
     assert run.reads_backward
-    assert store.runs.way_back(run) == ["t4", "t3", "t2"]
+    assert store.runs.way_back(lease, run) == ["t4", "t3", "t2"]
     listing.run = run
     run = listing.page(record("aNone"), token="t3").run
     assert (run.place, run.records) == (2, 4)  # counted on the way forward
-    assert store.runs.way_back(run) == ["t3", "t2"]
+    assert store.runs.way_back(lease, run) == ["t3", "t2"]
     whole = store.runs.begin_pass(lease, store.runs.begin_pass(lease, run), 0)
     assert not whole.reads_backward  # nothing was stored of the pass before
 
@@ -160,10 +161,23 @@ def test_a_pass_backward_ends_with_the_page_that_has_no_token(
     listing.page(record("a"), token="t2")
     listing.page(record("b"), token=None)
     run = store.runs.begin_pass(lease, listing.run, 0)
-    assert store.runs.way_back(run) == ["t2", FIRST_PAGE]
+    assert store.runs.way_back(lease, run) == ["t2", FIRST_PAGE]
     listing.run = run
     assert not listing.page(record("b"), token=FIRST_PAGE).run.listing_complete
     assert listing.page(record("a"), token=None).run.listing_complete
+
+
+def test_nobody_goes_on_backward_whose_lease_was_taken_over(
+    store: Store, lease: Lease, listing: Listing, clock: Ticking
+) -> None:
+    listing.page(record("a"), token="t2")
+    listing.page(record("b"), token=None)
+    run = store.runs.begin_pass(lease, listing.run, 0)
+    clock.now += timedelta(seconds=LEASE_SECONDS + 1)
+    other = store.leases.acquire(lease.name)
+    store.runs.succeed(other, run, listed_everything=True)  # and what its pages brought is let go
+    with pytest.raises(LeaseLost):
+        store.runs.way_back(lease, run)
 
 
 def test_after_a_token_expired_no_pass_goes_backward(

@@ -183,7 +183,7 @@ class Pull:
         trail = TokenTrail()
         fetch: Fetch = partial(self._page, run.stream, params)
         if run.reads_backward:
-            fetch = backward(fetch, self.store.runs.way_back(run))
+            fetch = backward(fetch, self.store.runs.way_back(self.lease, run))
         find = nothing if params else partial(self.store.pages.known.find, self.source, run.stream)
         step = -1 if run.reads_backward else 1
         with (

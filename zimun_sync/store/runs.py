@@ -136,11 +136,16 @@ class Runs:
             _update(connection, run.run_id, again)
             return _get(connection, run.run_id)
 
-    def way_back(self, run: Run) -> list[str]:
-        """Tokens of the pages still to read in a pass that reads backward, in that order."""
+    def way_back(self, lease: Lease, run: Run) -> list[str]:
+        """Tokens of the pages still to read in a pass that reads backward, in that order.
+
+        Raises:
+            LeaseLost: another process took over, and may have ended the run.
+        """
         first = run.pages - run.pass_pages - run.back_from
         left = range(first + run.back_to, first + run.place + 1)
-        with self._database.read() as connection:
+        with self._database.write(durable=False) as connection:
+            check(connection, lease)
             found = tokens_of(connection, run.run_id, left)
         return [token or FIRST_PAGE for token in found]
 
