@@ -95,11 +95,17 @@ class Disk:
         return int(seq)
 
     def unfinished(self) -> set[str]:
-        """Streams whose latest run, as far as it was committed, can be gone on with."""
+        """Streams whose latest run, as far as it was committed, can be gone on with.
+
+        One without any page is left out: what was served last belongs to the run before it.
+        """
         with closing(sqlite3.connect(self._path)) as file:
-            runs = file.execute("SELECT stream, status FROM runs ORDER BY started_at, run_id")
+            runs = file.execute(
+                "SELECT stream, status IN ('running', 'failed') AND pages > 0 FROM runs"
+                " ORDER BY started_at, run_id"
+            )
             latest = dict(runs.fetchall())
-        return {stream for stream, status in latest.items() if status in ("running", "failed")}
+        return {stream for stream, goes_on in latest.items() if goes_on}
 
     def _note(self, durable: bool) -> None:
         if durable:
