@@ -2,6 +2,7 @@
 
 import sqlite3
 import sys
+import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +14,8 @@ from source import sandbox
 
 #: The most that the size after the last night may be of that after the first sync.
 TARGET: Final = 1.5
+#: Seconds between two syncs: nights are further apart than a reader's longest hold on a snapshot.
+_APART: Final = 11.0
 _MB: Final = 1e6
 
 
@@ -24,7 +27,9 @@ def nights(rows: int, count: int, plan: Plan) -> dict[str, Any]:
         first = last = sizes(folder)
         _tell(f"{rows:,} rows, first sync", first)
         for night in range(1, count + 1):
+            rested = time.monotonic() + _APART
             change(api, night)
+            time.sleep(max(0.0, rested - time.monotonic()))
             measured = now.sync("first", DUCKDB)
             last = sizes(folder)
             _tell(f"{rows:,} rows, night {night} of {count}, {measured.wall:.2f} s", last)

@@ -11,8 +11,14 @@ from zimun_sync.pipeline.offers import HorizonRules
 from zimun_sync.pipeline.passes import Paging
 from zimun_sync.pipeline.sources import SourceJob
 from zimun_sync.sinks import Sink
-from zimun_sync.store import Brake
+from zimun_sync.store import Brake, Keep
 from zimun_sync.zimun import Timing, Waiting, ZimunClient
+
+
+def retention(config: Config) -> Keep:
+    """How long the state keeps what is over."""
+    days = config.retention
+    return Keep(days.inbox_days, days.runs_days, days.history_days, days.quarantine_days)
 
 
 @contextmanager

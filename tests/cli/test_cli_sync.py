@@ -4,7 +4,9 @@ import json
 import os
 import pty
 import re
+import sqlite3
 import subprocess
+from contextlib import closing
 from typing import Any
 
 from tests.acceptance.program import PROGRAM, Project, neutral_environment
@@ -104,6 +106,23 @@ def test_by_default_a_first_listing_is_read_forward_and_backward(
         (2, 8, 40),
         (1, 4, 40),
     ]
+
+
+def test_without_a_daemon_what_is_over_is_let_go_too(cli: Cli, project: Project) -> None:
+    for _ in range(2):
+        cli("sync")
+    with closing(sqlite3.connect(project.state)) as state, state:
+        state.execute(
+            "UPDATE runs SET started_at = 1, finished_at = 2"
+            " WHERE rowid IN (SELECT min(rowid) FROM runs GROUP BY stream)"
+        )
+        [runs] = state.execute("SELECT count(*) FROM runs").fetchone()
+    project.settings["retention"] = {"runs_days": 30}
+    project.save()
+    told = cli("sync").err
+    assert f"event=state_cleaned inbox=0 runs={runs // 2}" in told
+    with closing(sqlite3.connect(project.state)) as state:
+        assert state.execute("SELECT count(*) FROM runs").fetchone() == (runs,)
 
 
 def test_something_in_quarantine_is_exit_code_3(cli: Cli, sandbox: Sandbox) -> None:

@@ -1,4 +1,6 @@
-"""A sink that forgets and kills itself: python doomed_forgetting.py FOLDER STEP.
+"""A sink that forgets and kills itself: python doomed_forgetting.py FOLDER STEP [pull].
+
+With `pull` it does what a sink does when a pull ends, which makes its files smaller.
 
 Before its STEP-th statement, flush, copy, removal or rename it dies by SIGKILL; else it prints
 how many there were.
@@ -13,7 +15,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from zimun_connectors.duckdb import DuckdbSettings, DuckdbSink, files
+from zimun_connectors.duckdb import DuckdbSettings, DuckdbSink, compaction, files, publish
 from zimun_connectors.duckdb.state import State
 from zimun_sync.sinks import Forgotten, SinkContext
 
@@ -26,15 +28,21 @@ def make_sink(folder: Path) -> DuckdbSink:
     return DuckdbSink(DuckdbSettings(path=Path("zimun.duckdb")), folder)
 
 
-def context() -> SinkContext:
-    """A clock that stands still."""
-    now = datetime(2026, 11, 20, tzinfo=UTC)
+def context(day: int = 20) -> SinkContext:
+    """A clock that stands still on that day."""
+    now = datetime(2026, 11, day, tzinfo=UTC)
     return SinkContext("doomed", "store-1", {"main": 10**6}, lambda: now)
 
 
 def forget(sink: DuckdbSink) -> None:
     """Forget the record."""
     assert sink.forget(Forgotten({("main", "appointments"): [KEY]})).complete
+
+
+def end_pull(sink: DuckdbSink) -> None:
+    """Show how a pull went, which tidies up."""
+    publish.FOLDED_SIZE, publish.FOLDED_SHARE, compaction.DEAD_SHARE = 0, 0.0, 0.0
+    sink.show_freshness(())
 
 
 def _doom(step: int) -> Callable[[], int]:
@@ -60,14 +68,14 @@ def _doom(step: int) -> Callable[[], int]:
     return lambda: next(calls) - 1
 
 
-def main(folder: Path, step: int) -> None:
-    """Forget until doomed."""
+def main(folder: Path, step: int, job: str = "forget") -> None:
+    """Do the job until doomed."""
     sink = make_sink(folder)
-    sink.open(context())
+    sink.open(context(20 if job == "forget" else 21))
     steps = _doom(step)
-    forget(sink)
+    {"forget": forget, "pull": end_pull}[job](sink)
     sys.stdout.write(f"{steps()}\n")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])

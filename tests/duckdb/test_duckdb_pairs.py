@@ -25,7 +25,7 @@ from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
 from tests.thorough import times
-from zimun_connectors.duckdb import DuckdbSink, files, ledger, publish
+from zimun_connectors.duckdb import DuckdbSink, compaction, files, ledger, publish
 from zimun_sync.errors import SinkUnavailable
 from zimun_sync.sinks import Forgotten
 from zimun_sync.testing import delete, make_batch, upsert
@@ -45,7 +45,8 @@ class Step:
     """Some seconds pass, some records change (None: deleted), then perhaps a new process.
 
     "fail" is a full disk between the checkpoint and the renaming of either file; in "forget and
-    fail" it is full while everything is made afresh.
+    fail" it is full while everything is made afresh. "pull ends" has the sink tidy up, and in
+    "tidy and fail" the disk is full meanwhile.
     """
 
     seconds: int
@@ -54,15 +55,15 @@ class Step:
     then: str
 
 
+FAILING = ("fail", "tidy and fail", "forget", "forget and fail")
+
 STEPS = st.lists(
     st.builds(
         Step,
         seconds=st.sampled_from([0, 1, 4, 6, 10, 25]),
         changes=st.dictionaries(st.integers(0, 6), st.none() | st.integers(0, 9), max_size=7),
         more=st.booleans(),
-        then=st.sampled_from(
-            ["go on", "go on", "go on", "close", "crash", "fail", "forget", "forget and fail"]
-        ),
+        then=st.sampled_from([*["go on"] * 3, *["pull ends"] * 2, "close", "crash", *FAILING]),
     ),
     min_size=1,
     max_size=9,
@@ -123,14 +124,23 @@ class History:
             self.failing = False
             if step.then.startswith("forget"):
                 self._forget(sink, fail=step.then == "forget and fail")
+            if step.then in {"pull ends", "tidy and fail"}:
+                self._end_pull(sink, fail=step.then == "tidy and fail")
             if step.then == "close":
                 sink.close()
             if step.then == "crash":
                 sink._release()
-            if step.then not in {"go on", "forget"}:
+            if step.then not in {"go on", "pull ends", "forget"}:
                 sink.open(self.bench.context())
                 self.seen = self.published[-1].newest
         sink.close()
+
+    def _end_pull(self, sink: DuckdbSink, *, fail: bool) -> None:
+        self.failing = fail
+        with suppress(SinkUnavailable):
+            sink.show_freshness(())
+            self.seen = self.published[-1].newest
+        self.failing = False
 
     def _forget(self, sink: DuckdbSink, *, fail: bool) -> None:
         self.forgetting, self.failing = True, fail
@@ -161,13 +171,17 @@ class History:
         def spy(path: Path, *rest: Any) -> Iterator[Path]:
             with replacing(path, *rest) as new:
                 yield new
-                if self.failing:
+                if self.failing and path.stem != "freshness":
                     raise OSError(errno.ENOSPC, "No space left on device", str(path))
-            self._keep()
+            if path.stem != "freshness":  # which shows no records
+                self._keep()
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(files, "replacing", spy)
             patch.setattr(publish, "DELTA_ROWS", 2)
+            patch.setattr(publish, "FOLDED_SIZE", 0)
+            patch.setattr(publish, "FOLDED_SHARE", 0)
+            patch.setattr(compaction, "DEAD_SHARE", 0)
             patch.setattr(ledger, "EXTENDED_ROWS", 2)
             yield
 

@@ -122,8 +122,9 @@ def run_sync(
     settings: "Config", names: list[str], emit: "Emit", *, full: bool = False
 ) -> "SyncReport":
     """One sync of these sources; ends early on SIGINT or SIGTERM."""
+    from zimun_sync.pipeline.cleaning import clean
     from zimun_sync.pipeline.sync import Sync, SyncOptions
-    from zimun_sync.wiring import build_sinks, source_job
+    from zimun_sync.wiring import build_sinks, retention, source_job
 
     relax_collector()
     with ExitStack() as stack:
@@ -133,7 +134,10 @@ def run_sync(
         options = SyncOptions(full=full, patience=settings.sync.sink_patience, stop=stop)
         sinks, streams = build_sinks(settings), settings.streams
         others = {name: each.rules for name, each in settings.sources.items() if name not in names}
-        return Sync(store, jobs, sinks, emit, options, streams, settings.guards, others).run()
+        sync = Sync(store, jobs, sinks, emit, options, streams, settings.guards, others)
+        report = sync.run()
+        clean(store, retention(settings), emit, stop.is_set)
+        return report
 
 
 def _chosen(settings: "Config", names: list[str] | None) -> list[str]:

@@ -1,15 +1,17 @@
 """Looking after things: what is wrong, what was rotated, what is past its time."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 from typing import Final
 
 from zimun_sync.daemon.engine import Engine
-from zimun_sync.events import Emit, StateCleaned
+from zimun_sync.events import Emit
+from zimun_sync.pipeline.cleaning import clean
 from zimun_sync.status import RememberedCounts, Status, status_of, tell_changes
-from zimun_sync.store import Keep, Store
+from zimun_sync.store import Store
+from zimun_sync.wiring import retention
 
 #: A process whose heart has not beaten for so long is stuck.
 STUCK_SECONDS: Final = 60.0
@@ -95,10 +97,4 @@ class Watch:
     def clean(self) -> None:
         """Remove what is past its retention."""
         engine = self._engine()
-        days = engine.config.retention
-        keep = Keep(days.inbox_days, days.runs_days, days.history_days, days.quarantine_days)
-        cleaned = self._store.retention.clean(keep, engine.is_stopping)
-        if any(astuple(cleaned)):
-            self._emit(
-                StateCleaned(cleaned.inbox, cleaned.runs, cleaned.history, cleaned.quarantine)
-            )
+        clean(self._store, retention(engine.config), self._emit, engine.is_stopping)

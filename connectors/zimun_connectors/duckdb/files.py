@@ -173,7 +173,7 @@ def publish(
     access: PublishSettings,
     *,
     detached: bool = False,
-    fresh: bool = False,
+    kept: int | None = None,
 ) -> None:
     """Let readers see a private file as it is after its latest checkpoint.
 
@@ -183,21 +183,26 @@ def publish(
         layout: where the files lie.
         access: who may read it.
         detached: whether this process has the private file closed; see `copy`.
-        fresh: whether it is a file with a single checkpoint, from which nothing of the former
-            one may be kept. With the former header, what a reader finds in it is either its one
-            root, and so the present version, or no root at all: an error, never a wrong answer.
+        kept: up to which of its bytes the former file's end stays: those that the private file
+            had when the former one was copied from it, for no header refers to any beyond;
+            None keeps all. 0 is for a file with a single checkpoint. With the former header,
+            what a reader finds in that is either its one root, and so the present version, or
+            no root at all: an error, never a wrong answer.
     """
     with replacing(published, layout, access) as new:
         copy(private, new, detached=detached)
-        if published.exists() and not fresh:
-            _keep_end(new, published)
+        if published.exists() and kept != 0:
+            _keep_end(new, published, kept)
 
 
-def _keep_end(new: Path, former: Path) -> None:
-    """Append the part of the former file that lies beyond the new one's end."""
+def _keep_end(new: Path, former: Path, size: int | None) -> None:
+    """Append what the former file has beyond the new one's end, up to that size or all."""
     with former.open("rb") as source, new.open("ab") as target:
-        source.seek(target.tell())
+        own_size = target.tell()
+        source.seek(own_size)
         shutil.copyfileobj(source, target)
+        if size is not None:
+            target.truncate(max(size, own_size))
 
 
 @contextmanager

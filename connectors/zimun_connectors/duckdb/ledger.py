@@ -82,9 +82,16 @@ class Ledger:
             )
         self._snapshots = self._read_snapshots()
 
-    def checkpoint(self) -> None:
-        """Fold the log into the database file, so that a copy of the file is complete."""
+    def checkpoint(self, *, merges: int) -> None:
+        """Fold the log into the database file, so that a copy of the file is complete.
+
+        Args:
+            merges: how often DuckDB may write up to four row groups anew. All that it would at
+                once can double the file; see `compaction`.
+        """
+        self._state.rows(sql.MERGES.format(merges))
         self._state.rows(f"CHECKPOINT {sql.DATABASE}")
+        self._state.rows(sql.USUAL_MERGES)
 
     # -- deltas --------------------------------------------------------------------------
 

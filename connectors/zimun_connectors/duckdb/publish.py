@@ -13,11 +13,14 @@ A file is never replaced by one that is more than a checkpoint ahead (see `files
 checkpoint is followed by a publication, and one that was cut short is finished on opening.
 """
 
+import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from zimun_connectors.duckdb import files
+from zimun_connectors.duckdb.compaction import compact
 from zimun_connectors.duckdb.config import DuckdbSettings
 from zimun_connectors.duckdb.files import Layout
 from zimun_connectors.duckdb.ledger import Ledger
@@ -35,6 +38,13 @@ INTERVAL = timedelta(seconds=15)
 #: A delta of more changes than this, and than this share of all rows, calls for a snapshot;
 #: one that could stay empty does so from the share alone.
 DELTA_ROWS, DELTA_SHARE = 20_000, 0.2
+
+#: Bytes of log and delta that are folded into a snapshot after a pull: more than this, and than
+#: this share of the private database.
+FOLDED_SIZE, FOLDED_SHARE = 500_000, 0.05
+
+#: Room on the disk that this takes, as a multiple of the private database.
+ROOM = 1.5
 
 #: Bytes of the private database's log that call for a checkpoint, and so for a snapshot.
 LOG_SIZE = 64_000_000
@@ -72,6 +82,8 @@ class Publisher:
         self._published_at = now()
         self._delta = self._ledger.read_delta(layout.private_delta)
         self._free_copies = files.shares_blocks(layout)
+        # The published files are copies of these: what was cut short is finished by now.
+        self._sizes = {path: path.stat().st_size for path in (layout.state, layout.private_delta)}
 
     def introduce(self, streams: Iterable[Stream]) -> None:
         """Give streams their tables and views and publish; those already known cost nothing."""
@@ -150,9 +162,30 @@ class Publisher:
             streams, base, lambda rows: max(least, DELTA_SHARE * rows)
         )
 
+    def tidy(self) -> None:
+        """Fold log and delta into a snapshot where they have grown, and make the file smaller.
+
+        For a quiet moment, as after a pull. Does nothing while a reader may still hold the
+        snapshot before the present one, for until then the delta cannot get smaller, and nothing
+        where the disk is nearly full.
+        """
+        newest, _ = self._ledger.newest_snapshot()
+        settled = self._ledger.oldest_snapshot(self._now() - GRACE) == newest
+        if self._looking or not settled or newest == self._state.stamp or not self._has_grown():
+            return
+        compact(self._state, list(self._streams.values()))
+        self._publish(must_replace=True)
+
+    def _has_grown(self) -> bool:
+        """Whether log and delta are worth a snapshot, for which there has to be room."""
+        grown = self._state.log_size() + self._layout.private_delta.stat().st_size
+        size = self._layout.state.stat().st_size
+        free = shutil.disk_usage(self._layout.data).free
+        return max(FOLDED_SIZE, FOLDED_SHARE * size) < grown and ROOM * size < free
+
     def _cover(self, base: int) -> None:
         """Put a delta in place that is right beside the present snapshot and the coming one."""
-        if self._delta_empty:
+        if self._delta_empty or self._in_place(base):
             return
         snapshot_holds_all = self._published == base == self._ledger.newest_snapshot()[0]
         self._write_delta(self._state.stamp if snapshot_holds_all else base)
@@ -161,14 +194,23 @@ class Publisher:
         layout, streams = self._layout, list(self._streams.values())
         former, self._delta = self._delta, None  # unknown until it is in place
         delta = self._ledger.write_delta(layout.private_delta, streams, base, former)
-        files.publish(layout.private_delta, layout.delta, layout, self._access, detached=True)
+        self._show(layout.private_delta, layout.delta, detached=True)
         self._delta = delta
 
     def _write_snapshot(self) -> None:
         layout = self._layout
-        self._ledger.checkpoint()
-        files.publish(layout.state, layout.snapshot, layout, self._access)
+        # Where every publication is a snapshot, each leaves a row group of a few rows.
+        self._ledger.checkpoint(merges=1 if self._free_copies else 0)
+        self._show(layout.state, layout.snapshot)
         self._ledger.record_snapshot(files.fingerprint(layout.snapshot), self._now(), GRACE)
+
+    def _show(
+        self, private: Path, published: Path, *, detached: bool = False, fresh: bool = False
+    ) -> None:
+        """Publish a private file; see `files.publish`. One made afresh keeps no former end."""
+        kept = 0 if fresh else self._sizes[private]
+        files.publish(private, published, self._layout, self._access, detached=detached, kept=kept)
+        self._sizes[private] = private.stat().st_size
 
     # -- forgetting ----------------------------------------------------------------------
 
@@ -195,13 +237,11 @@ class Publisher:
         self._delta = None  # unknown until it is in place
         with files.remaking(layout.private_delta) as new:
             delta = self._ledger.write_delta(new, streams, base, None)
-        files.publish(
-            layout.private_delta, layout.delta, layout, self._access, detached=True, fresh=True
-        )
+        self._show(layout.private_delta, layout.delta, detached=True, fresh=True)
         self._delta = delta
 
     def _renew_snapshot(self) -> None:
         layout = self._layout
         self._state.rewrite()
-        files.publish(layout.state, layout.snapshot, layout, self._access, fresh=True)
+        self._show(layout.state, layout.snapshot, fresh=True)
         self._ledger.record_snapshot(files.fingerprint(layout.snapshot), self._now(), GRACE)

@@ -117,10 +117,15 @@ class DuckdbSink:
     # -- ShowsFreshness, ReadsRows, Adopts, Checks, Forgets ------------------------------
 
     def show_freshness(self, rows: Sequence[Freshness], /) -> None:
-        """Replace the table `freshness`; no other published file is touched."""
-        state, _ = self._opened
+        """Replace the table `freshness`, then tidy up: a pull has ended, and readers saw it."""
+        state, publisher = self._opened
         with explained(self._layout.views):
             freshness.show(state, self._layout, self._access, rows)
+            try:
+                publisher.tidy()
+            except BaseException:
+                self._release()
+                raise
 
     def read_back(self, source: str, stream: Stream, /) -> Iterator[tuple[str, str]]:
         """Key and content hash of every record of that source and stream."""

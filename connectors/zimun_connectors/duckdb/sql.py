@@ -15,7 +15,7 @@ DATA_STORAGE = "v1.4.0"
 #: Sizes of the blocks and row groups of the data files. An append of more rows than a row group
 #: goes to the file at once, compressed, and not to the log too; a full batch has just under two.
 #: The small blocks are for such appends, each of which leaves the last of its blocks half empty.
-BLOCK_SIZE, ROW_GROUP_SIZE = 131_072, 10_240
+BLOCK_SIZE, ROW_GROUP_SIZE = 65_536, 10_240
 
 #: Rows that are read back at a time.
 _READ_BACK_ROWS = 50_000
@@ -28,6 +28,9 @@ STORAGE = f"STORAGE_VERSION '{DATA_STORAGE}', ROW_GROUP_SIZE {ROW_GROUP_SIZE}"
 
 #: The same for a file that is worth nothing before its checkpoint, and so needs no log.
 STORAGE_WITHOUT_LOG = f"{STORAGE}, RECOVERY_MODE NO_WAL_WRITES"
+
+#: How often a checkpoint may merge row groups, up to four each time; and as often as is usual.
+MERGES, USUAL_MERGES = "SET max_vacuum_tasks = {}", "RESET max_vacuum_tasks"
 
 #: Name under which the private database is attached.
 DATABASE = "state"
