@@ -10,4 +10,5 @@ CASES: Final[Mapping[int, str]] = {
     2999: "an event of a record that was back lost against the tombstone, and nobody was asked",
     4001: "a version that sinks were told of had another id later, and was never taken back",
     7198: "an event changed a row that was to be normalized anew, and sinks were not told",
+    7229: "an approved listing left a record in quarantine that it had not brought",
 }

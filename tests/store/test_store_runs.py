@@ -244,6 +244,21 @@ def test_a_person_approves_a_run_that_needed_attention(
     assert store.runs.last_success(SOURCE, STREAM) == approved
 
 
+def test_approval_closes_what_the_listing_no_longer_brought(
+    store: Store, lease: Lease, clock: Ticking
+) -> None:
+    former = start(store, lease)
+    former.page(refused=[refusal("gone"), refusal("there")], token=None)
+    former.fail(RunStatus.NEEDS_ATTENTION)
+    held = start(store, lease)
+    held.page(refused=[refusal("there")], token=None)
+    run = held.fail(RunStatus.NEEDS_ATTENTION)
+    later = start(store, lease)  # which somebody began before they looked at the one before
+    later.page(refused=[refusal("new")], token="t2")
+    store.runs.approve(run.run_id)
+    assert {entry.key for entry in store.quarantine.entries()} == {"there", "new"}
+
+
 def test_trouble_without_a_hint_leaves_none(listing: Listing) -> None:
     trouble = SourceUnavailable("It is down.")
     run = listing.store.runs.finish(listing.lease, listing.run, RunStatus.FAILED, trouble)

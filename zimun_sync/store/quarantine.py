@@ -123,13 +123,25 @@ def without_dropped(
     return [item for item in refused if (item.key, digest_of_raw(item.raw)) not in dropped]
 
 
-def close_unlisted(connection: Connection, source: str, stream: str, run_id: str) -> None:
-    """Close source-side entries that a complete listing no longer brought."""
+def close_unlisted(
+    connection: Connection, source: str, stream: str, run_id: str, before: int | None = None
+) -> None:
+    """Close source-side entries that a complete listing no longer brought.
+
+    Args:
+        connection: in a transaction.
+        source: the source's name.
+        stream: the stream's.
+        run_id: of the listing.
+        before: leave alone what was seen at this time or later, microseconds UTC.
+    """
+    earlier = [] if before is None else [quarantine.c.last_at < before]
     connection.execute(
         sa.update(quarantine)
         .where(
             _at(source, stream, SOURCE_SIDE, _WAITING),
             quarantine.c.run_id != run_id,
+            *earlier,
             quarantine.c.key.not_like(f"{EVENT_KEY}%"),  # no listing can tell of those
         )
         .values(status="closed", raw=None)

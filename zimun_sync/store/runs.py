@@ -182,8 +182,10 @@ class Runs:
             return _get(connection, run.run_id)
 
     def approve(self, run_id: str) -> Run:
-        """Let a run that needed attention count as succeeded."""
+        """Let a run that needed attention count as succeeded: its listing was complete."""
         with self._database.write(durable=True) as connection:
+            run = _get(connection, run_id)
+            close_unlisted(connection, run.source, run.stream, run_id, before=run.started_at)
             _update(connection, run_id, self._ended(RunStatus.SUCCEEDED, None))
             return _get(connection, run_id)
 
