@@ -49,8 +49,8 @@ class Person:
         entries = [each for each in store.quarantine.entries() if each.sink == SOURCE_SIDE]
         if entries:
             entry = self.world.chance.choice(entries)
+            self.world.dropped.add(entry.key)  # first: killed on the way, it may be done
             self.mark(entry.id, "dropped")
-            self.world.dropped.add(entry.key)
 
     def mark(self, number: int, status: str) -> None:
         """Set an entry's status, unless it was settled meanwhile."""
