@@ -95,14 +95,16 @@ class Disk:
         return int(seq)
 
     def unfinished(self) -> set[str]:
-        """Streams whose latest run, as far as it was committed, can be gone on with.
+        """Streams whose latest run, as far as it was committed, is in the middle of a pass.
 
-        One without any page is left out: what was served last belongs to the run before it.
+        One without any page is left out: what was served last belongs to the run before it. After
+        the last page of a pass another pass may follow, at the first page.
         """
         with closing(sqlite3.connect(self._path)) as file:
             runs = file.execute(
-                "SELECT stream, status IN ('running', 'failed') AND pages > 0 FROM runs"
-                " ORDER BY started_at, run_id"
+                "SELECT stream, status IN ('running', 'failed') AND pages > 0"
+                " AND (page_token IS NOT NULL OR pass_pages = 0)"
+                " FROM runs ORDER BY started_at, run_id"
             )
             latest = dict(runs.fetchall())
         return {stream for stream, goes_on in latest.items() if goes_on}
