@@ -80,8 +80,7 @@ class Passes:
 
     def may_repeat(self, run: Run) -> bool:
         """Whether what was missed so far may bring another pass: it need not be gone."""
-        read_in_part = run.passes == 2 and run.back_to > 0  # noqa: PLR2004 - the second
-        once = run.passes == 1 or read_in_part
+        once = run.passes == 1 or run.back_to > 0
         return self.paging is Paging.AUTO and once and not _is_one_page(run)
 
     def _reason(self, run: Run, look: Pass) -> str:

@@ -24,6 +24,7 @@ from zimun_sync.store.seen import (
     first_new,
     has_bit,
     keep_seen,
+    of_pages,
     set_bits,
 )
 
@@ -74,12 +75,10 @@ class Passes:
         forward = range(first - run.back_from, first) if run.reads_backward else latest
         with self._database.read() as connection:
             here, brought = self._no_bits(connection, run), 0
-            for packed in _pages(connection, run, _within(forward)):
+            for packed in _pages(connection, run, forward):
                 brought += len(set(_unpacked(packed)))
                 set_bits(here, packed)
-            former = _pages(
-                connection, run, seen.c.page.between(ALWAYS_TWICE + 1, before_page(first))
-            )
+            former = _pages(connection, run, range(ALWAYS_TWICE + 1, before_page(first) + 1))
             changed = sum(has_bit(here, seq) for packed in former for seq in _unpacked(packed))
             found_late = self._found_late(connection, run, latest) if run.passes > 1 else 0
             new = first_new(connection, run.run_id, latest)
@@ -92,15 +91,15 @@ class Passes:
 
     def _found_late(self, connection: Connection, run: Run, latest: range) -> int:
         before, late = self._no_bits(connection, run), set[int]()
-        for packed in _pages(connection, run, _within(range(latest.start))):
+        for packed in _pages(connection, run, range(latest.start)):
             set_bits(before, packed)
-        for packed in _pages(connection, run, _within(latest)):
+        for packed in _pages(connection, run, latest):
             late.update(seq for seq in _unpacked(packed) if not has_bit(before, seq))
         return self._standing(connection, run, sorted(late))
 
     def _twice(self, connection: Connection, run: Run, pages: range) -> frozenset[int]:
         bits, found = self._no_bits(connection, run), set[int]()
-        for packed in _pages(connection, run, _within(pages)):
+        for packed in _pages(connection, run, pages):
             found.update(seq for seq in set(_unpacked(packed)) if has_bit(bits, seq))
             set_bits(bits, packed)
         return frozenset(found)
@@ -170,10 +169,6 @@ class Passes:
         )
 
 
-def _within(pages: range) -> sa.ColumnElement[bool]:
-    return seen.c.page.between(pages.start, pages.stop - 1)
-
-
 def _remembered(run: Run) -> sa.ColumnElement[bool]:
     """What a run of the same listing, or this one, took down for those to come."""
     same = sa.select(runs.c.run_id).where(runs.c.source == run.source, runs.c.stream == run.stream)
@@ -188,8 +183,8 @@ def _found_by_id(listing: int, run: Run) -> sa.Select[tuple[str]]:
     )
 
 
-def _pages(connection: Connection, run: Run, which: sa.ColumnElement[bool]) -> Iterator[bytes]:
-    query = sa.select(seen.c["keys"]).where(seen.c.run_id == run.run_id, which)
+def _pages(connection: Connection, run: Run, pages: range) -> Iterator[bytes]:
+    query = sa.select(seen.c["keys"]).where(of_pages(run.run_id, pages))
     yield from connection.execute(query.execution_options(yield_per=100)).scalars()
 
 

@@ -42,18 +42,19 @@ def keep_seen(connection: Connection, run_id: str, page: int, brought: Brought) 
 
 def tokens_of(connection: Connection, run_id: str, pages: range) -> Sequence[str | None]:
     """What these pages were asked for with, the last one first; None: with no token."""
-    query = sa.select(seen.c.page_token).where(_among(run_id, pages)).order_by(seen.c.page.desc())
+    query = sa.select(seen.c.page_token).where(of_pages(run_id, pages)).order_by(seen.c.page.desc())
     return connection.execute(query).scalars().all()
 
 
 def first_new(connection: Connection, run_id: str, pages: range) -> int | None:
     """The first of these pages that brought records that were not known; None if none did."""
-    query = sa.select(sa.func.min(seen.c.page)).where(_among(run_id, pages), seen.c.new > 0)
+    query = sa.select(sa.func.min(seen.c.page)).where(of_pages(run_id, pages), seen.c.new > 0)
     first: int | None = connection.execute(query).scalar_one()
     return first
 
 
-def _among(run_id: str, pages: range) -> sa.ColumnElement[bool]:
+def of_pages(run_id: str, pages: range) -> sa.ColumnElement[bool]:
+    """What these pages of a run brought."""
     return sa.and_(seen.c.run_id == run_id, seen.c.page.between(pages.start, pages.stop - 1))
 
 
