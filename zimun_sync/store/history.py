@@ -30,6 +30,7 @@ class History:
         self._add = database.upsert(history).values(dict.fromkeys(_NAMES)).on_conflict_do_nothing()
         at_key = (history.c.listing == sa.bindparam("at"), history.c.key == sa.bindparam("of"))
         self._stamp = sa.update(history).where(*at_key).values(seq=sa.bindparam("new_seq"))
+        self._supersede, self._follow = _supersede(database), _follow(database)
 
     def supersede(
         self, connection: Connection, listing: int, keys: Sequence[str], now: int
@@ -37,27 +38,15 @@ class History:
         """Keep the versions that are about to be replaced; `follow` gives them their sequence."""
         if not keys:
             return
-        old = sa.select(*(records.c[name] for name in _KEPT), sa.literal(now), sa.false()).where(
-            records.c.listing == listing,
-            self._database.among(records.c.key, self._database.list_of(keys)),
-        )
-        keep = self._database.upsert(history).from_select([*_KEPT, "superseded_at", "pruned"], old)
-        connection.execute(keep.on_conflict_do_nothing())
+        which = {"at": listing, "of": self._database.list_of(keys), "now": now}
+        connection.execute(self._supersede, which)
 
     def follow(self, connection: Connection, listing: int, keys: Sequence[str]) -> None:
         """Let the past of these records be read anew: what stands after it has changed."""
         if not keys:
             return
-        present = (
-            sa.select(records.c.seq)
-            .where(records.c.listing == history.c.listing, records.c.key == history.c.key)
-            .scalar_subquery()
-        )
-        which = (
-            history.c.listing == listing,
-            self._database.among(history.c.key, self._database.list_of(keys)),
-        )
-        connection.execute(sa.update(history).where(*which).values(seq=present))
+        which = {"at": listing, "of": self._database.list_of(keys)}
+        connection.execute(self._follow, which)
 
     def unknown(
         self, connection: Connection, rows: Sequence[tuple[Any, ...]]
@@ -115,6 +104,27 @@ class History:
             [*chosen, "superseded_at", "pruned"], before
         )
         connection.execute(copy.on_conflict_do_nothing())
+
+
+def _supersede(database: Database) -> sa.Insert:
+    """Copy the versions of records as they stand."""
+    standing = (*(records.c[name] for name in _KEPT), sa.bindparam("now", type_=sa.BigInteger))
+    old = sa.select(*standing, sa.false()).where(*_among(database, records))
+    keep = database.upsert(history).from_select([*_KEPT, "superseded_at", "pruned"], old)
+    statement: sa.Insert = keep.on_conflict_do_nothing()
+    return statement
+
+
+def _follow(database: Database) -> sa.Update:
+    """Give past versions the sequence of their record."""
+    same = (records.c.listing == history.c.listing, records.c.key == history.c.key)
+    present = sa.select(records.c.seq).where(*same).scalar_subquery()
+    return sa.update(history).where(*_among(database, history)).values(seq=present)
+
+
+def _among(database: Database, table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
+    keys = database.among(table.c.key, sa.bindparam("of"))
+    return table.c.listing == sa.bindparam("at"), keys
 
 
 def _comes_after(table: sa.Table, late: dict[str, Any]) -> sa.ColumnElement[bool]:
