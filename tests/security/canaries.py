@@ -95,8 +95,15 @@ def _shown(pid: int, name: str) -> str:
 
 def modes_below(folder: Path) -> dict[str, int]:
     """The mode of each file and folder below, by its path from there; links have none."""
-    paths = [path for path in folder.rglob("*") if not path.is_symlink()]
-    return {str(path.relative_to(folder)): stat.S_IMODE(path.stat().st_mode) for path in paths}
+    modes = {str(path.relative_to(folder)): _mode(path) for path in folder.rglob("*")}
+    return {name: stat.S_IMODE(mode) for name, mode in modes.items() if not stat.S_ISLNK(mode)}
+
+
+def _mode(path: Path) -> int:
+    try:
+        return path.lstat().st_mode
+    except FileNotFoundError:
+        return stat.S_IFLNK  # replaced meanwhile: nothing is left that has a mode
 
 
 def world_readable(folder: Path) -> dict[str, str]:
