@@ -90,7 +90,11 @@ class Merger:
         self._database = database
         self._listings = listings
         insert = database.upsert(records)
-        self._add = insert.values(dict.fromkeys(_NAMES))
+        # Whatever fails ends the transaction: SQLite need not keep the former content of each
+        # page that the rows touch, in a file, for taking back this one statement.
+        self._add = insert.values(dict.fromkeys(_NAMES)).prefix_with(
+            "OR ROLLBACK", dialect="sqlite"
+        )
         self._put = insert.values(dict.fromkeys(_NAMES)).on_conflict_do_update(
             index_elements=["listing", "key"],
             set_={name: insert.excluded[name] for name in _NAMES[2:]},
@@ -209,7 +213,7 @@ def newest_by_key(arrivals: Iterable[Arrival]) -> dict[str, Arrival]:
     newest: dict[str, Arrival] = {}
     for arrival in arrivals:
         known = newest.setdefault(arrival.record.key, arrival)
-        if _rank(arrival) > _rank(known):
+        if known is not arrival and _rank(arrival) > _rank(known):
             newest[arrival.record.key] = arrival
     return newest
 
