@@ -158,8 +158,15 @@ _KEYS = sa.select(quarantine.c.key).where(
     quarantine.c.stream == sa.bindparam("at_stream"),
     quarantine.c.sink == sa.bindparam("at_sink"),
 )
-_WAITING_KEYS = _KEYS.where(quarantine.c.status.in_(_WAITING))
-_UNSETTLED_KEYS = _KEYS.where(quarantine.c.status.in_(_UNSETTLED))
+
+
+def _keys_of(statuses: Sequence[str]) -> sa.Select[str]:
+    """Written out, for it is asked with every page: a list would be rendered anew each time."""
+    return _KEYS.where(sa.or_(*(quarantine.c.status == status for status in statuses)))
+
+
+_WAITING_KEYS = _keys_of(_WAITING)
+_UNSETTLED_KEYS = _keys_of(_UNSETTLED)
 
 
 def waiting(connection: Connection, place: tuple[str, str, str]) -> Sequence[str]:

@@ -17,6 +17,8 @@ from zimun_sync.store.schema import seen
 #: until a later run is told.
 ALWAYS_TWICE: Final = -(2**31)
 
+_KEEP: Final = sa.insert(seen)
+
 
 class Brought(NamedTuple):
     """What a page brought.
@@ -37,7 +39,7 @@ def keep_seen(connection: Connection, run_id: str, page: int, brought: Brought) 
     packed = array("Q", brought.seqs).tobytes()
     values = {"run_id": run_id, "page": page, "keys": packed}
     values |= {"page_token": brought.page_token, "new": brought.new}
-    connection.execute(sa.insert(seen).values(values))
+    connection.execute(_KEEP, values)
 
 
 def tokens_of(connection: Connection, run_id: str, pages: range) -> Sequence[str | None]:
