@@ -22,7 +22,7 @@ DEAD_SHARE = 0.07
 SMALL_GROUPS = 4
 
 #: Share of the file's blocks that may be free: what a move or a burst of changes needs once.
-FREE_SHARE = 0.25
+FREE_SHARE = 0.15
 
 #: Most rows that are moved at once: this share of all, but no more than so many.
 MOVED_SHARE, MOVED_ROWS = 0.1, 50_000
