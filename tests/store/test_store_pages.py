@@ -204,6 +204,43 @@ def test_a_shorter_listing_forgets_the_pages_behind_it(listing: Listing) -> None
     assert listing.store.pages.known.find(SOURCE, STREAM, 1) is None
 
 
+def test_a_listing_under_way_forgets_nothing_of_its_pages_to_come(listing: Listing) -> None:
+    for token in ("more", None):
+        page = PageRecords([record("a")], (), token, 0, prints=Prints(b"digest", [1]))
+        listing.run = listing.store.pages.commit(listing.lease, listing.run, page).run
+    listing.succeed()
+    again = start(listing.store, listing.lease)
+    first = PageRecords([record("a")], (), "more", 0, prints=Prints(b"digest", [1]))
+    listing.store.pages.commit(again.lease, again.run, first)
+    assert listing.store.pages.known.find(SOURCE, STREAM, 1) is not None
+
+
+def test_a_pass_tells_which_page_was_the_first_with_a_record_that_was_not_known(
+    listing: Listing,
+) -> None:
+    listing.page(record("a"))
+    listing.page(record("b"), token=None)
+    assert listing.store.passes.look(listing.run).first_new == 0
+    listing.succeed()
+    again = start(listing.store, listing.lease)
+    again.page(record("a", "Colour", updated=2))
+    again.page(record("b"))
+    assert listing.store.passes.look(again.run).first_new is None
+    again.page(record("c"), token=None)
+    assert listing.store.passes.look(again.run).first_new == 2
+
+
+def test_what_is_seen_again_keeps_the_row_that_sinks_were_told_of(
+    listing: Listing, feed: Feed
+) -> None:
+    told, by_other_rules = record("a", updated=None), record("a", "By other rules", updated=None)
+    listing.page(told, asked_at=5)
+    [before] = feed.changes()
+    again = told._replace(row=by_other_rules.row, row_hash=by_other_rules.row_hash)
+    assert listing.page(again, asked_at=9).changed == 0
+    assert feed.changes() == [before]
+
+
 def test_content_that_makes_the_same_row_costs_sinks_nothing(listing: Listing, feed: Feed) -> None:
     listing.page(record("a"))
     assert listing.page(record("a", updated=1, price=None)).changed == 0

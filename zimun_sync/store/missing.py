@@ -1,7 +1,7 @@
 """Records that a complete listing missed: found, held back or due, and buried on proof."""
 
 from array import array
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -25,6 +25,8 @@ from zimun_sync.store.schema import missing, records, seen, sources
 from zimun_sync.store.seen import set_bits
 
 _CHUNK: Final = 5_000
+#: Sequences read as one value.
+_WINDOW: Final = 50_000
 _NEW: Final = "new"  # only within the transaction of `find`
 #: Whatever moves out of a rolling window does so every working day.
 _LATELY: Final = 7 * 24 * 3600 * 1_000_000
@@ -158,15 +160,25 @@ class Missing:
             bits = bytearray(connection.execute(head).scalar_one() // 8 + 1)
             for packed in connection.execute(pages.execution_options(yield_per=100)).scalars():
                 set_bits(bits, packed)
-            held = sa.select(records.c.seq).where(
-                records.c.listing == self._listings.number(connection, run.source, run.stream),
-                within,
-            )
-            rows = connection.execute(held.execution_options(yield_per=10_000)).scalars()
-            for chunk in rows.partitions():
+            for chunk in self._held(connection, run, within):
                 total += len(chunk)
                 unseen.extend([seq for seq in chunk if not bits[seq >> 3] & (1 << (seq & 7))])
         return unseen, total
+
+    def _held(
+        self, connection: Connection, run: Run, within: sa.ColumnElement[bool]
+    ) -> Iterator[list[int]]:
+        """Sequences of the stream's records, in order, so many at once."""
+        listing, after = self._listings.number(connection, run.source, run.stream), -1
+        beyond = records.c.seq > sa.bindparam("after")
+        some = sa.select(records.c.seq).where(records.c.listing == listing, beyond, within)
+        window = some.order_by(records.c.seq).limit(_WINDOW).subquery()
+        query = sa.select(self._database.all_of(window.c.seq))
+        while seqs := self._database.read_all(
+            connection.execute(query, {"after": after}).scalar_one()
+        ):
+            yield seqs
+            after = max(seqs)
 
     def _take_down(
         self, connection: Connection, run: Run, among: sa.ColumnElement[bool], now: int
