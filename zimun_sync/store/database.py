@@ -62,10 +62,14 @@ class Database:
     Args:
         url: as `parse_url` gives it.
         busy_seconds: how long to wait while another program writes a SQLite state.
+
+    Attributes:
+        path: the file of a SQLite state.
     """
 
     def __init__(self, url: URL, busy_seconds: float = BUSY_SECONDS) -> None:
         self.url = url
+        self.path = _file_of(url)
         self._busy_seconds = busy_seconds
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self.engine = self._engine()
@@ -79,11 +83,6 @@ class Database:
         self._one_writer = Lock()
         self._file: tuple[int, int] | None = None
         self._statements: dict[tuple[sa.Insert, int], str] = {}
-
-    @property
-    def path(self) -> Path | None:
-        """The file of a SQLite state."""
-        return Path(self.url.database) if self.is_sqlite and self.url.database else None
 
     def _engine(self) -> Engine:
         if not self.is_sqlite:
@@ -270,6 +269,11 @@ def _fold_log(connection: Connection) -> bool:
     return bool(busy)
 
 
+def _file_of(url: URL) -> Path | None:
+    is_file = url.get_backend_name() == "sqlite" and url.database
+    return Path(str(url.database)) if is_file else None
+
+
 def _identity(path: Path) -> tuple[int, int] | None:
     """What a file keeps as long as it lives; None if there is none.
 
@@ -321,7 +325,9 @@ def _begin_sqlite(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN")
         return
     level = "FULL" if options.get(_DURABLE) else "NORMAL"
-    connection.exec_driver_sql(f"PRAGMA synchronous = {level}")
+    if connection.info.get(_DURABLE) != level:
+        connection.exec_driver_sql(f"PRAGMA synchronous = {level}")
+        connection.info[_DURABLE] = level
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 

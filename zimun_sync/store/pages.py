@@ -173,9 +173,10 @@ class Pages:
             standing = self._merger.standing(connection, origin_of(run), keys)
             seqs += [each.seq for each in standing.values()]
         new = len(sorted_.changed) - len(sorted_.former)
-        keep_seen(connection, run.run_id, run.pages, Brought(seqs, run.page_token, new))
+        brought = {run.pages: Brought(seqs, run.page_token, new)}
         if sorted_.former:
-            keep_seen(connection, run.run_id, before_page(run.pages), Brought(sorted_.former))
+            brought[before_page(run.pages)] = Brought(sorted_.former)
+        keep_seen(connection, run.run_id, brought)
 
     def take_in(self, lease: Lease, run: Run, record: Normalized, asked_at: int) -> Run:
         """Merge one record outside its listing, such as one that comes out of quarantine.

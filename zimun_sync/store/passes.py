@@ -140,7 +140,7 @@ class Passes:
             check(connection, lease)
             connection.execute(sa.delete(seen).where(_remembered(run)))
             if seqs:
-                keep_seen(connection, run.run_id, ALWAYS_TWICE, Brought(seqs))
+                keep_seen(connection, run.run_id, {ALWAYS_TWICE: Brought(seqs)})
 
     def _no_bits(self, connection: Connection, run: Run) -> bytearray:
         head = sa.select(sources.c.seq).where(sources.c.name == run.source)

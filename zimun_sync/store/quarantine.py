@@ -178,7 +178,8 @@ def waiting(connection: Connection, place: tuple[str, str, str]) -> Sequence[str
 
 def close(connection: Connection, place: tuple[str, str, str], keys: Collection[str]) -> None:
     """Close the entries that a good version of their record has overtaken."""
-    _close(connection, place, set(waiting(connection, place)) & set(keys), _WAITING)
+    if keys:
+        _close(connection, place, set(waiting(connection, place)) & set(keys), _WAITING)
 
 
 def close_taken(connection: Connection, place: tuple[str, str, str], keys: Collection[str]) -> None:

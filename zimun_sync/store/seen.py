@@ -5,8 +5,8 @@ a new sequence, but also a new time, by which it is left out.
 """
 
 from array import array
-from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -34,12 +34,15 @@ class Brought(NamedTuple):
     new: int | None = None
 
 
-def keep_seen(connection: Connection, run_id: str, page: int, brought: Brought) -> None:
-    """Take down what a page of a listing brought."""
+def keep_seen(connection: Connection, run_id: str, brought: Mapping[int, Brought]) -> None:
+    """Take down what pages of a listing brought, by their numbers."""
+    connection.execute(_KEEP, [_row(run_id, page, each) for page, each in brought.items()])
+
+
+def _row(run_id: str, page: int, brought: Brought) -> dict[str, Any]:
     packed = array("Q", brought.seqs).tobytes()
     values = {"run_id": run_id, "page": page, "keys": packed}
-    values |= {"page_token": brought.page_token, "new": brought.new}
-    connection.execute(_KEEP, values)
+    return values | {"page_token": brought.page_token, "new": brought.new}
 
 
 def tokens_of(connection: Connection, run_id: str, pages: range) -> Sequence[str | None]:
