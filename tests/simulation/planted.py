@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, Final
 from unittest.mock import patch
 
-from zimun_sync.pipeline import deletions, deliver, report
+from zimun_sync.pipeline import deletions, deliver, passes, report
 from zimun_sync.pipeline import inbox as applying
 from zimun_sync.store import (
     deliveries,
@@ -34,6 +34,7 @@ def _put(stack: ExitStack, owner: Any, name: str, value: Any) -> None:
 
 
 def checkpoint_before_its_page(stack: ExitStack) -> None:
+    """In listings that are declared stable: another pass would make up for it."""
     real = pages.Pages.commit
 
     def commit(self: Any, lease: Any, run: Any, page: Any) -> Any:
@@ -44,6 +45,7 @@ def checkpoint_before_its_page(stack: ExitStack) -> None:
         return real(self, lease, run, page)
 
     _put(stack, pages.Pages, "commit", commit)
+    _put(stack, passes.Passes, "after_listing", lambda *_: None)
 
 
 def _wins_by(rank: Callable[[Standing, Incoming], bool]) -> Plant:
@@ -206,7 +208,6 @@ SEEDS: Final = 200
 #: Found by few seeds: what the quick suite leaves out.
 TAKES_LONG: Final = frozenset(
     {
-        "checkpoint before its page",
         "event acknowledged too early",
         "event done before its merge",
         "first page taken for all",
@@ -222,7 +223,7 @@ TAKES_LONG: Final = frozenset(
 )
 #: Each with the seed that found it when it was last looked for.
 PLANTED: Final[Mapping[str, tuple[Plant, int]]] = {
-    "checkpoint before its page": (checkpoint_before_its_page, 156),
+    "checkpoint before its page": (checkpoint_before_its_page, 19),
     "version alone, the first stays": (
         _wins_by(lambda old, new: new.version > max(old.version, old.overruled)),
         2,
