@@ -16,7 +16,6 @@ from zimun_sync.store import (
     merging,
     missing,
     pages,
-    quarantine,
     renormalize,
     runs,
 )
@@ -180,10 +179,6 @@ def retry_forgotten(stack: ExitStack) -> None:
     _put(stack, deliver, "retried", lambda *_: [])
 
 
-def good_version_leaves_its_entry(stack: ExitStack) -> None:
-    _put(stack, quarantine, "close", lambda *_: None)
-
-
 def event_acknowledged_too_early(stack: ExitStack) -> None:
     """It is in the inbox, but not on the disk."""
     real = inbox.Inbox.add
@@ -211,7 +206,6 @@ TAKES_LONG: Final = frozenset(
         "event acknowledged too early",
         "event done before its merge",
         "first page taken for all",
-        "good version leaves its entry",
         "part taken for whole",
         "replay overrun",
         "seen forgotten on resume",
@@ -247,8 +241,7 @@ PLANTED: Final[Mapping[str, tuple[Plant, int]]] = {
     "deletion as upsert": (deletion_as_upsert, 0),
     "seen forgotten on resume": (seen_forgotten_on_resume, 26),
     "unreadable not seen": (unreadable_not_seen, 36),
-    "sink before the disk": (sink_before_the_disk, 147),
+    "sink before the disk": (sink_before_the_disk, 365),
     "retry forgotten": (retry_forgotten, 1),
-    "good version leaves its entry": (good_version_leaves_its_entry, 166),
     "event acknowledged too early": (event_acknowledged_too_early, 139),
 }
