@@ -69,9 +69,9 @@ class Database:
 
     def __init__(self, url: URL, busy_seconds: float = BUSY_SECONDS) -> None:
         self.url = url
-        self.path = _file_of(url)
         self._busy_seconds = busy_seconds
         self.is_sqlite = url.get_backend_name() == "sqlite"
+        self.path = Path(url.database) if self.is_sqlite and url.database else None
         self.engine = self._engine()
         if self.is_sqlite:
             # SQLite keeps its cache in the connection and drops it when another one has written:
@@ -188,7 +188,7 @@ class Database:
         return msgspec.json.encode(listed).decode() if self.is_sqlite else listed
 
     def all_of(self, column: sa.ColumnElement[int]) -> sa.ColumnElement[Any]:
-        """The numbers of a column as one value for `read_all`: rows take several times as long."""
+        """The numbers of a column as one value for `read_all`: rows take longer."""
         return sa.func.json_group_array(column) if self.is_sqlite else sa.func.array_agg(column)
 
     def read_all(self, value: Any) -> list[int]:
@@ -267,11 +267,6 @@ def _fold_log(connection: Connection) -> bool:
     """Empty the log into the file; tells whether somebody still reads in it."""
     busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
     return bool(busy)
-
-
-def _file_of(url: URL) -> Path | None:
-    is_file = url.get_backend_name() == "sqlite" and url.database
-    return Path(str(url.database)) if is_file else None
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -168,7 +168,7 @@ class Missing:
     def _held(
         self, connection: Connection, run: Run, within: sa.ColumnElement[bool]
     ) -> Iterator[list[int]]:
-        """Sequences of the stream's records, in order, so many at once."""
+        """Sequences of the stream's records, so many at once."""
         listing, after = self._listings.number(connection, run.source, run.stream), -1
         beyond = records.c.seq > sa.bindparam("after")
         some = sa.select(records.c.seq).where(records.c.listing == listing, beyond, within)

@@ -175,7 +175,7 @@ def _remembered(run: Run) -> sa.ColumnElement[bool]:
     return sa.and_(seen.c.page == ALWAYS_TWICE, seen.c.run_id.in_(same))
 
 
-def _found_by_id(listing: int, run: Run) -> sa.Select[tuple[str]]:
+def _found_by_id(listing: int, run: Run) -> sa.Select[str]:
     return sa.select(missing.c.key).where(
         missing.c.listing == listing,
         missing.c.run_id == run.run_id,
