@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -60,6 +61,17 @@ def test_a_sync_loads_only_what_it_uses(project: Project) -> None:
     assert not first & NOT_FOR_SYNC
     assert "duckdb" in second
     assert not second & (NOT_FOR_SYNC | FOR_ROWS)
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/task").exists(), reason="counts threads as Linux tells them"
+)
+def test_numpy_starts_no_threads_in_a_command() -> None:
+    """They spin while they wait: a tenth of a second of every core, for nothing."""
+    program = "import os, zimun_sync.cli, numpy; print(len(os.listdir('/proc/self/task')))"
+    environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_NUM_THREADS"}
+    told = subprocess.check_output([sys.executable, "-c", program], env=environment, text=True)
+    assert told.strip() == "1"
 
 
 # -- the end --------------------------------------------------------------------------------

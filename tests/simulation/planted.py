@@ -147,7 +147,7 @@ def offset_of_other_settings(stack: ExitStack) -> None:
 
 
 def deletion_as_upsert(stack: ExitStack) -> None:
-    _put(stack, feed, "_change", feed._last_content)
+    _put(stack, feed, "_changes", feed._last_contents)
 
 
 def seen_forgotten_on_resume(stack: ExitStack) -> None:

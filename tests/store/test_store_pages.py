@@ -28,10 +28,10 @@ from zimun_sync.store import (
     PageChanged,
     PageOutcome,
     PageRecords,
+    Printing,
     Prints,
     Store,
 )
-from zimun_sync.store.known_pages import digest_of, marks_of
 from zimun_sync.store.schema import history, records
 
 _keys = (f"s_{number}" for number in count())
@@ -96,7 +96,7 @@ def test_equal_content_without_updated_at_raises_the_version_but_not_the_sequenc
 def _known(listing: Listing, *records: Normalized) -> PageOutcome:
     """Commit the only page of another listing, without the items of it that are known."""
     prints = Prints(b"digest", [ord(each.key) for each in records])
-    found = listing.store.pages.known.find(SOURCE, STREAM, 0)
+    found = listing.store.pages.known.listing(SOURCE, STREAM).page(0)
     seq_of = dict(zip(found.prints.marks, found.seqs, strict=True)) if found else {}
     kept = [seq_of.get(mark, 0) for mark in prints.marks]
     fresh = [each for each, seq in zip(records, kept, strict=True) if not seq]
@@ -127,12 +127,13 @@ def _remember(
 ) -> tuple[PageOutcome, list[int]]:
     """Commit the last page of a listing with these items, and what is known of it afterwards."""
     raws = [each.raw or b"" for each in items]
-    prints = Prints(digest_of(raws), marks_of(raws))
+    printing = listing.store.pages.known.printing
+    prints = Prints(printing.digest(raws), printing.marks(raws))
     records = [each for each in items if isinstance(each, Normalized)]
     refused = [each for each in items if isinstance(each, Refused)]
     page = PageRecords(records, refused, None, asked_at, prints=prints)
     outcome = listing.store.pages.commit(listing.lease, listing.run, page)
-    found = listing.store.pages.known.find(SOURCE, STREAM, listing.run.pass_pages)
+    found = listing.store.pages.known.listing(SOURCE, STREAM).page(listing.run.pass_pages)
     assert found is not None
     assert (found.prints.digest, list(found.prints.marks)) == (prints.digest, list(prints.marks))
     return outcome, list(found.seqs)
@@ -187,9 +188,34 @@ def test_what_the_same_page_shows_in_another_version_is_not_known(
 
 def test_a_record_without_a_time_is_never_known(listing: Listing) -> None:
     _known(listing, record("a", updated=None), record("b"))
-    found = listing.store.pages.known.find(SOURCE, STREAM, 0)
+    found = listing.store.pages.known.listing(SOURCE, STREAM).page(0)
     assert found is not None
     assert list(found.seqs) == [0, 2]
+
+
+@pytest.mark.parametrize("numbers", [range(20), range(19, -1, -1)], ids=["onward", "backward"])
+def test_every_page_of_a_long_listing_is_found_by_its_number(
+    listing: Listing, numbers: range
+) -> None:
+    for number in range(20):
+        prints = Prints(f"digest {number}".encode(), [number])
+        page = PageRecords([record(f"r{number:02}")], (), str(number), 0, prints=prints)
+        listing.run = listing.store.pages.commit(listing.lease, listing.run, page).run
+    known = listing.store.pages.known.listing(SOURCE, STREAM)
+    found = [page for number in numbers if (page := known.page(number)) is not None]
+    assert [page.prints.digest.decode() for page in found] == [f"digest {n}" for n in numbers]
+    assert [list(page.seqs) for page in found] == [[number + 1] for number in numbers]
+    assert known.page(20) is None
+
+
+def test_two_states_know_the_same_items_by_other_numbers() -> None:
+    items = [b'{"id": 1}', b'{"id": 2}']
+    one, same, other = (Printing(secret) for secret in ("one", "one", "other"))
+    assert one.marks(items) == same.marks(items)
+    assert one.digest(items) == same.digest(items)
+    assert not {*one.marks(items)} & {*other.marks(items)}
+    assert one.digest(items) != other.digest(items)
+    assert one.digest(items) != one.digest(items[::-1])
 
 
 def test_a_shorter_listing_forgets_the_pages_behind_it(listing: Listing) -> None:
@@ -200,8 +226,8 @@ def test_a_shorter_listing_forgets_the_pages_behind_it(listing: Listing) -> None
     listing.succeed()
     listing.run = start(listing.store, listing.lease).run
     _known(listing, record("a"))
-    assert listing.store.pages.known.find(SOURCE, STREAM, 0) is not None
-    assert listing.store.pages.known.find(SOURCE, STREAM, 1) is None
+    assert listing.store.pages.known.listing(SOURCE, STREAM).page(0) is not None
+    assert listing.store.pages.known.listing(SOURCE, STREAM).page(1) is None
 
 
 def test_a_listing_under_way_forgets_nothing_of_its_pages_to_come(listing: Listing) -> None:
@@ -212,7 +238,7 @@ def test_a_listing_under_way_forgets_nothing_of_its_pages_to_come(listing: Listi
     again = start(listing.store, listing.lease)
     first = PageRecords([record("a")], (), "more", 0, prints=Prints(b"digest", [1]))
     listing.store.pages.commit(again.lease, again.run, first)
-    assert listing.store.pages.known.find(SOURCE, STREAM, 1) is not None
+    assert listing.store.pages.known.listing(SOURCE, STREAM).page(1) is not None
 
 
 def test_a_pass_tells_which_page_was_the_first_with_a_record_that_was_not_known(

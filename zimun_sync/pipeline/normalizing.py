@@ -1,6 +1,6 @@
 """Normalizing the pages of one listing: here at first, in a process of its own once it is long."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from itertools import count
 from types import TracebackType
@@ -9,11 +9,8 @@ from typing import NamedTuple, Self
 from zimun_sync.events import Emit, NormalizerProcessEnded
 from zimun_sync.normalize import Items, normalize_items
 from zimun_sync.normalize.process import NormalizerProcess, ProcessEnded, Setup
-from zimun_sync.store import KnownPage, Prints, digest_of, marks_of
+from zimun_sync.store import KnownListing, KnownPage, Prints
 from zimun_sync.zimun import Page
-
-#: Finds what the latest full listing had on the page of that number, from 0.
-Find = Callable[[int], KnownPage | None]
 
 #: Records after which a listing counts as long; starting a process costs about as much.
 LONG_LISTING = 4_000
@@ -25,17 +22,13 @@ class Ready(NamedTuple):
 
     Args:
         items: normalized or refused; without those that are known.
-        prints: what all of the page's items are known by.
+        prints: what all of the page's items are known by; None in a listing that knows none.
         kept: for each item 0, or the sequence of its record if it is known; empty if none is.
     """
 
     items: Items
-    prints: Prints
+    prints: Prints | None = None
     kept: Sequence[int] = ()
-
-
-def nothing(_number: int) -> None:
-    """Find no page: every item is normalized."""
 
 
 class Normalizing:
@@ -44,7 +37,8 @@ class Normalizing:
     Args:
         setup: what the normalizer is made of.
         emit: told when the process was lost and its work is done here.
-        find: finds items that need no work, because the last listing had them alike.
+        known: items that need no work, because the last listing had them alike; None for a
+            listing that is not a full one.
         numbers: of the pages, in the order in which they come.
 
     Attributes:
@@ -53,7 +47,11 @@ class Normalizing:
     """
 
     def __init__(
-        self, setup: Setup, emit: Emit, find: Find = nothing, numbers: Iterator[int] | None = None
+        self,
+        setup: Setup,
+        emit: Emit,
+        known: KnownListing | None = None,
+        numbers: Iterator[int] | None = None,
     ) -> None:
         self.normalizer = setup.normalizer()
         self._setup = setup
@@ -61,20 +59,23 @@ class Normalizing:
         self._stack = ExitStack()
         self.process: NormalizerProcess | None = None
         self._records = 0
-        self._find = find
+        self._known = known
         self._numbers = count() if numbers is None else numbers
 
     def __call__(self, page: Page) -> Ready:
         """Normalize what is not known of a page."""
         items = self.normalizer.scrubber.items([bytes(item) for item in page.items])
-        digest = digest_of(items)
-        known = self._find(next(self._numbers))
+        is_last = page.next_page_token is None
+        if self._known is None:
+            return Ready(self._normalize(items, is_last=is_last))
+        printing = self._known.printing
+        digest = printing.digest(items)
+        known = self._known.page(next(self._numbers))
         if known is not None and known.prints.digest == digest and all(known.seqs):
             return Ready(_NOTHING, known.prints, known.seqs)
-        prints = Prints(digest, marks_of(items))
+        prints = Prints(digest, printing.marks(items))
         kept = _kept(known, prints)
         fresh = [item for item, seq in zip(items, kept, strict=True) if not seq] if kept else items
-        is_last = page.next_page_token is None
         return Ready(self._normalize(fresh, is_last=is_last), prints, kept)
 
     def all_of(self, page: Page) -> Items:

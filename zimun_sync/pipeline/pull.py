@@ -35,7 +35,7 @@ from zimun_sync.pipeline.backward import backward
 from zimun_sync.pipeline.deletions import DeletionRules, Deletions
 from zimun_sync.pipeline.horizon import MADE
 from zimun_sync.pipeline.listings import Interrupted, Listings, Stopping
-from zimun_sync.pipeline.normalizing import Normalizing, Ready, nothing
+from zimun_sync.pipeline.normalizing import Normalizing, Ready
 from zimun_sync.pipeline.passes import Paging, Passes
 from zimun_sync.store import Lease, PageChanged, PageRecords, Run, RunStatus, Store
 from zimun_sync.zimun import Page, TokenTrail
@@ -184,10 +184,11 @@ class Pull:
         fetch: Fetch = partial(self._page, run.stream, params)
         if run.reads_backward:
             fetch = backward(fetch, self.store.runs.way_back(self.lease, run))
-        find = nothing if params else partial(self.store.pages.known.find, self.source, run.stream)
+        # What is listed of changes only has no pages that come again.
+        known = None if params else self.store.pages.known.listing(self.source, run.stream)
         step = -1 if run.reads_backward else 1
         with (
-            Normalizing(setup, self.emit, find, count(run.place, step)) as normalizing,
+            Normalizing(setup, self.emit, known, count(run.place, step)) as normalizing,
             closing(self.ahead(fetch, normalizing, run.page_token)) as pages,
         ):
             for page, ready in pages:
@@ -226,7 +227,7 @@ class Pull:
             page.next_page_token,
             requested_at,
             of_everything=full,
-            prints=prints if full else None,
+            prints=prints,
             kept=kept,
             correction=round(page.correction * 1e6),
         )

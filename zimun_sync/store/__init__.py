@@ -15,7 +15,7 @@ from zimun_sync.store.inbox import (
     Understood,
     WaitingEvent,
 )
-from zimun_sync.store.known_pages import KnownPage, PageChanged, Prints, digest_of, marks_of
+from zimun_sync.store.known_pages import KnownListing, KnownPage, PageChanged, Printing, Prints
 from zimun_sync.store.leases import LEASE_SECONDS, Holder, Lease
 from zimun_sync.store.memory import SinkMemory
 from zimun_sync.store.merge import Standing
@@ -51,6 +51,7 @@ __all__ = [
     "HookCall",
     "Keep",
     "KnownField",
+    "KnownListing",
     "KnownPage",
     "Lag",
     "Lease",
@@ -67,6 +68,7 @@ __all__ = [
     "ParkKind",
     "Parked",
     "Place",
+    "Printing",
     "Prints",
     "QuarantineCount",
     "Receipt",
@@ -84,6 +86,4 @@ __all__ = [
     "Understood",
     "Version",
     "WaitingEvent",
-    "digest_of",
-    "marks_of",
 ]

@@ -2,13 +2,14 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from zimun_sync.model import APPOINTMENT_VERSIONS, PULLED
-from zimun_sync.normalize import unpack_row
+from zimun_sync.normalize import unpack_rows
 from zimun_sync.sinks import StoredChange
 from zimun_sync.store.database import Database
 from zimun_sync.store.listings import Listings
@@ -26,6 +27,7 @@ _COLUMNS = (
     records.c.observed_at,
     records.c.since,
 )
+_IS_DELETED = itemgetter([column.name for column in _COLUMNS].index("deleted"))
 _LAST = 2**63 - 1
 #: Where a row holds the source's own time of it.
 _UPDATED_AT = {
@@ -100,13 +102,13 @@ class Feed:
                 .order_by(records.c.seq)
                 .limit(limit)
             )
-            return [_change(stream, row) for row in connection.execute(query).all()]
+            return _changes(stream, connection.execute(query).all())
 
     def present(self, source: str, stream: str, keys: Collection[str]) -> list[StoredChange]:
         """The current state of these records, in sequence order."""
         if stream == _VERSIONS:
             return self._versions.present(source, keys)
-        return [_change(stream, row) for row in self._rows(source, stream, keys)]
+        return _changes(stream, self._rows(source, stream, keys))
 
     def versions_of(self, source: str, keys: Collection[str]) -> list[str]:
         """Ids of the versions that these appointments have, and of those that they had no more."""
@@ -116,7 +118,7 @@ class Feed:
         """As `present`, but with the last content of records that are deleted."""
         if stream == _VERSIONS:
             return self._versions.present(source, keys)
-        return [_last_content(stream, row) for row in self._rows(source, stream, keys)]
+        return _last_contents(stream, self._rows(source, stream, keys))
 
     def raws(self, source: str, stream: str, keys: Collection[str]) -> dict[str, bytes]:
         """These records as the source gave them last; empty for those that are deleted."""
@@ -182,15 +184,29 @@ class Feed:
         return records.c.listing == self._listings.number(connection, source, stream)
 
 
-def _change(stream: str, row: Any) -> StoredChange:
-    if row.deleted:
-        return StoredChange(row.seq, row.key, None, "", row.run_id, row.observed_at)
-    return _last_content(stream, row)
+def _changes(stream: str, rows: Sequence[Any]) -> list[StoredChange]:
+    """Rows of `_COLUMNS` as changes."""
+    if not any(map(_IS_DELETED, rows)):
+        return _last_contents(stream, rows)
+    standing = iter(_last_contents(stream, [row for row in rows if not row.deleted]))
+    return [_deletion(row) if row.deleted else next(standing) for row in rows]
 
 
-def _last_content(stream: str, row: Any) -> StoredChange:
-    seq, key, _, packed, row_hash, run_id, observed_at, since = row
-    content = unpack_row(packed)
+def _deletion(row: Any) -> StoredChange:
+    return StoredChange(row.seq, row.key, None, "", row.run_id, row.observed_at)
+
+
+def _last_contents(stream: str, rows: Sequence[Any]) -> list[StoredChange]:
+    """The same with their content, even of those that are deleted; a column at a time."""
+    if not rows:
+        return []
+    seqs, keys, _, packed, hashes, run_ids, observed, since = zip(*rows, strict=True)
+    contents = list(unpack_rows(packed))
+    updated_at = _UPDATED_AT[stream]
     # Without a time of the source's own, the first one known must not move with new rules.
-    known_at = since if content[_UPDATED_AT[stream]] is None else observed_at
-    return StoredChange(seq, key, content, row_hash.hex(), run_id, known_at)
+    known_at = [
+        first if content[updated_at] is None else seen
+        for content, seen, first in zip(contents, observed, since, strict=True)
+    ]
+    digests = map(bytes.hex, hashes)
+    return list(map(StoredChange, seqs, keys, contents, digests, run_ids, known_at))

@@ -1,7 +1,7 @@
 """A page's records, its quarantine and the token after it, in one fenced transaction."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 
@@ -11,7 +11,7 @@ from zimun_sync.normalize import Normalized, Refused
 from zimun_sync.store import quarantine
 from zimun_sync.store.clock import Clock, micros
 from zimun_sync.store.database import Database
-from zimun_sync.store.known_pages import KnownPage, KnownPages, PageChanged, Prints, marks_of
+from zimun_sync.store.known_pages import KnownPage, KnownPages, PageChanged, Printing, Prints
 from zimun_sync.store.leases import Lease, check
 from zimun_sync.store.listings import Listings
 from zimun_sync.store.merging import Arrival, Merger, Origin, Sorted, arrival_of, newest_by_key
@@ -70,19 +70,25 @@ class Pages:
         listings: numbers of listings.
         merger: the merge law.
         clock: aware UTC now.
+        printing: what items are known by in the next full listing.
 
     Attributes:
         known: pages of the latest full listings.
     """
 
     def __init__(
-        self, database: Database, listings: Listings, merger: Merger, clock: Clock
+        self,
+        database: Database,
+        listings: Listings,
+        merger: Merger,
+        clock: Clock,
+        printing: Printing,
     ) -> None:
         self._database = database
         self._listings = listings
         self._merger = merger
         self._clock = clock
-        self.known = KnownPages(database, listings)
+        self.known = KnownPages(database, listings, printing)
 
     def commit(self, lease: Lease, run: Run, page: PageRecords) -> PageOutcome:
         """Store a page and the checkpoint after it; all of it or nothing.
@@ -144,7 +150,9 @@ class Pages:
     ) -> None:
         if page.prints is not None:
             listing = self._listings.number(connection, run.source, run.stream)
-            known = KnownPage(page.prints, _seqs_by_item(page, page.prints, sorted_))
+            refused = [each.raw for each in page.refused if each.raw is not None]
+            marks = set(self.known.printing.marks(refused))
+            known = KnownPage(page.prints, _seqs_by_item(page, page.prints, marks, sorted_))
             if any(known.seqs):
                 self.known.keep(connection, listing, run.place, known)
             if page.next_page_token is None and not run.reads_backward:
@@ -223,12 +231,13 @@ class Pages:
             return count_changes(connection, run, len(sorted_.changed), now)
 
 
-def _seqs_by_item(page: PageRecords, prints: Prints, sorted_: Sorted) -> list[int]:
+def _seqs_by_item(
+    page: PageRecords, prints: Prints, refused: Collection[int], sorted_: Sorted
+) -> list[int]:
     """For each item the sequence of its record; 0 where more than its bytes is to be looked at."""
     times = Counter(record.key for record in page.records)
     doubted = {*sorted_.disputed, *(each.record.key for each in sorted_.late)}
     doubted |= {key for key, count in times.items() if count > 1}
-    refused = set(marks_of([each.raw for each in page.refused if each.raw is not None]))
     merged = iter(page.records)
 
     def seq_of(mark: int, kept: int) -> int:

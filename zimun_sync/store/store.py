@@ -18,6 +18,7 @@ from zimun_sync.store.fields import Fields
 from zimun_sync.store.forgettings import Forgettings
 from zimun_sync.store.hook_calls import HookCalls
 from zimun_sync.store.inbox import Inbox
+from zimun_sync.store.known_pages import Printing
 from zimun_sync.store.leases import Lease, Leases
 from zimun_sync.store.listings import Listings
 from zimun_sync.store.lookup import StoreLookup
@@ -65,7 +66,7 @@ class Store:
         self.runs = Runs(database, clock, *([new_run_id] if new_run_id else []))
         self._listings = listings = Listings(database)
         merger = Merger(database, listings)
-        self.pages = Pages(database, listings, merger, clock)
+        self.pages = Pages(database, listings, merger, clock, Printing(self.store_id))
         self.passes = Passes(database, listings)
         self.missing = Missing(database, listings, merger, clock)
         self.feed = Feed(database, listings)
