@@ -19,8 +19,9 @@ from pydantic import BaseModel
 from zimun_sync.errors import ConfigError, SinkBroken, SinkError, SinkHeld, SinkUnavailable
 from zimun_sync.freshness import Freshness
 from zimun_sync.ids import Lookup, Memory
-from zimun_sync.model import STREAMS, Op, Row, Stream, from_micros, to_python
+from zimun_sync.model import STREAMS, Op, Stream, from_micros, to_python
 from zimun_sync.promoting import filled, hash_of_filled
+from zimun_sync.stored import Head, PackedChanges, StoredChange, heads
 
 __all__ = [
     "Adopts",
@@ -34,6 +35,7 @@ __all__ = [
     "Forgets",
     "Forgotten",
     "Freshness",
+    "Head",
     "KnowsPeople",
     "NeedsActivation",
     "Paced",
@@ -63,27 +65,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ENTRY_POINT_GROUP = "zimun_sync.connectors"
-
-
-class StoredChange(NamedTuple):
-    """A change as the store holds it; `Batch` turns it into a `Change` when asked.
-
-    Args:
-        seq: sequence in the source's change feed.
-        key: the record's key within source and stream.
-        row: values (see `ColumnType`), or None when the record is deleted. In a batch there is
-            one for each of `stream.filled`; what the store gives out ends as `promoting` tells.
-        hash: hash of the row's content, 32 hex digits, lineage excluded; empty when deleted.
-        run_id: the run that brought the change.
-        observed_at: when the store took it, microseconds since the epoch, UTC.
-    """
-
-    seq: int
-    key: str
-    row: Row | None
-    hash: str
-    run_id: str
-    observed_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +98,8 @@ class Batch:
         source: the configured source's name.
         stream: the stream, with its columns.
         stored: the changes as the store holds them, with one value for each of `stream.filled`;
-            rows as the store gives them out are brought to that.
+            rows as the store gives them out are brought to that. Many of them keep their rows
+            packed, and unpack them whenever they are read: do that once, from front to back.
         more: whether further changes already wait behind this batch. A sink may then put off
             work that only serves readers (never durability): `write` or `close` follows.
         asked: whether a person has looked at these changes, which the sink rejected before, and
@@ -131,13 +113,17 @@ class Batch:
     asked: bool = False
 
     def __post_init__(self) -> None:
-        width = len(self.stream.content)
-        if self.stream.promoted or any(each.row and len(each.row) != width for each in self.stored):
+        if self.stream.promoted or not _all_have(self.stored, len(self.stream.content)):
             rows = [_filled(self.stream, each) for each in self.stored]
             object.__setattr__(self, "stored", rows)  # part of making it
 
     def __len__(self) -> int:
         return len(self.stored)
+
+    @cached_property
+    def heads(self) -> Sequence[Head]:
+        """What each change is without its row, which is not read for it."""
+        return heads(self.stored)
 
     @property
     def last_seq(self) -> int:
@@ -164,6 +150,13 @@ class Batch:
             "_synced_at": observed_at,
         }
         return Change(stored.seq, Op.UPSERT, stored.key, row, stored.hash, observed_at)
+
+
+def _all_have(stored: Sequence[StoredChange], values: int) -> bool:
+    """Whether every row has so many values."""
+    if isinstance(stored, PackedChanges):
+        return stored.all_have(values)
+    return all(each.row is None or len(each.row) == values for each in stored)
 
 
 def _filled(stream: Stream, change: StoredChange) -> StoredChange:

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from zimun_sync import freshness
 from zimun_sync.freshness import Freshness
-from zimun_sync.model import DECIMAL_PRECISION, DECIMAL_SCALE, Column, ColumnType, Stream
+from zimun_sync.model import DECIMAL_PRECISION, DECIMAL_SCALE, ColumnType, Stream
 from zimun_sync.omitting import omitting
 from zimun_sync.sinks import Batch, StoredChange
 
@@ -39,9 +40,8 @@ ARROW_TYPES: dict[ColumnType, pa.DataType] = {
     ColumnType.JSON: pa.string(),
 }
 
-#: Rows that are turned into columns at a time: an iterator for each of more sets off the garbage
-#: collector, again and again.
-_TRANSPOSED_ROWS = 500
+#: Rows that are turned into columns at a time: as Python's objects they take ten times the memory.
+_AT_ONCE = 1_000
 
 #: Stored values that Arrow's type counts in the same unit.
 _COUNTS: dict[ColumnType, pa.DataType] = {
@@ -55,12 +55,12 @@ _COUNTS: dict[ColumnType, pa.DataType] = {
 _FEW_DECIMALS = 5_000
 
 
-def _array(values: Sequence[Any], kind: ColumnType) -> pa.Array:
+def _array(values: Sequence[Any], kind: ColumnType, *, few: bool) -> pa.Array:
     if kind in _COUNTS:
         return pa.array(values, _COUNTS[kind]).view(ARROW_TYPES[kind])
     if kind is not ColumnType.DECIMAL:
         return pa.array(values, ARROW_TYPES[kind])
-    if len(values) > _FEW_DECIMALS:
+    if not few:
         return pa.array(values, pa.string()).cast(ARROW_TYPES[kind])
     decimals = [None if value is None else Decimal(value) for value in values]
     return pa.array(decimals, ARROW_TYPES[kind])
@@ -79,25 +79,26 @@ def arrow_schema(stream: Stream) -> pa.Schema:
 
 def upserts_table(batch: Batch) -> pa.Table:
     """The batch's upserts: all columns of its stream, lineage last, then `_hash` (hex text)."""
-    stored = [change for change in batch.stored if change.row is not None]
-    content = _content_arrays(batch.stream.filled, stored)
-    lineage = [
-        pa.repeat(batch.source, len(stored)),
-        pa.array([change.seq for change in stored], pa.int64()),
-        pa.array([change.run_id for change in stored], pa.string()),
-        _array([change.observed_at for change in stored], ColumnType.INSTANT),
-        pa.array([change.hash for change in stored], pa.string()),
+    schema, few = arrow_schema(batch.stream), len(batch) <= _FEW_DECIMALS
+    upserts = (change for change in batch.stored if change.row is not None)
+    parts = []
+    while some := list(islice(upserts, _AT_ONCE)):
+        arrays = _arrays(batch, some, few=few)
+        parts.append(pa.RecordBatch.from_arrays(arrays, schema=schema))
+    return pa.Table.from_batches(parts, schema)
+
+
+def _arrays(batch: Batch, upserts: Sequence[StoredChange], *, few: bool) -> list[pa.Array]:
+    seqs, _, rows, hashes, run_ids, observed_at = zip(*upserts, strict=True)
+    content = zip(batch.stream.filled, zip(*rows, strict=True), strict=True)
+    return [
+        *(_array(values, column.type, few=few) for column, values in content),
+        pa.repeat(batch.source, len(upserts)),
+        pa.array(seqs, pa.int64()),
+        pa.array(run_ids, pa.string()),
+        _array(observed_at, ColumnType.INSTANT, few=few),
+        pa.array(hashes, pa.string()),
     ]
-    return pa.Table.from_arrays([*content, *lineage], schema=arrow_schema(batch.stream))
-
-
-def _content_arrays(columns: Sequence[Column], stored: Sequence[StoredChange]) -> list[pa.Array]:
-    by_column: list[list[Any]] = [[] for _ in columns]
-    for start in range(0, len(stored), _TRANSPOSED_ROWS):
-        rows = [c.row for c in stored[start : start + _TRANSPOSED_ROWS] if c.row is not None]
-        for values, more in zip(by_column, zip(*rows, strict=True), strict=True):
-            values.extend(more)
-    return [_array(values, column.type) for column, values in zip(columns, by_column, strict=True)]
 
 
 def freshness_table(rows: Sequence[Freshness]) -> pa.Table:
@@ -112,11 +113,11 @@ def freshness_table(rows: Sequence[Freshness]) -> pa.Table:
 
 def deletes_table(batch: Batch) -> pa.Table:
     """The batch's deletes: `key` (text) and `seq` (int64)."""
-    gone = [(change.key, change.seq) for change in batch.stored if change.row is None]
+    gone = [head for head in batch.heads if head.deleted]
     return pa.table(
         {
-            "key": pa.array([key for key, _ in gone], pa.string()),
-            "seq": pa.array([seq for _, seq in gone], pa.int64()),
+            "key": pa.array([head.key for head in gone], pa.string()),
+            "seq": pa.array([head.seq for head in gone], pa.int64()),
         }
     )
 

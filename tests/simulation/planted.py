@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 from unittest.mock import patch
 
@@ -147,7 +148,7 @@ def offset_of_other_settings(stack: ExitStack) -> None:
 
 
 def deletion_as_upsert(stack: ExitStack) -> None:
-    _put(stack, feed, "_changes", feed._last_contents)
+    _put(stack, feed, "_changes", partial(feed._changes, gone_too=True))
 
 
 def seen_forgotten_on_resume(stack: ExitStack) -> None:

@@ -112,7 +112,7 @@ class Feed:
     store: Store
 
     def changes(self, after: int = 0, limit: int = 100_000) -> list[StoredChange]:
-        return self.store.feed.changes(SOURCE, STREAM, after, limit)
+        return list(self.store.feed.changes(SOURCE, STREAM, after, limit))
 
     def names(self) -> dict[str, str | None]:
         return {change.key: name_of(change) for change in self.changes()}

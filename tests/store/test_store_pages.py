@@ -202,9 +202,9 @@ def test_every_page_of_a_long_listing_is_found_by_its_number(
         page = PageRecords([record(f"r{number:02}")], (), str(number), 0, prints=prints)
         listing.run = listing.store.pages.commit(listing.lease, listing.run, page).run
     known = listing.store.pages.known.listing(SOURCE, STREAM)
-    found = [page for number in numbers if (page := known.page(number)) is not None]
-    assert [page.prints.digest.decode() for page in found] == [f"digest {n}" for n in numbers]
-    assert [list(page.seqs) for page in found] == [[number + 1] for number in numbers]
+    found = [each for number in numbers if (each := known.page(number)) is not None]
+    assert [each.prints.digest.decode() for each in found] == [f"digest {n}" for n in numbers]
+    assert [list(each.seqs) for each in found] == [[number + 1] for number in numbers]
     assert known.page(20) is None
 
 

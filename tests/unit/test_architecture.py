@@ -18,7 +18,7 @@ ROOTS = {
 }
 
 WORDS = {"model", "errors", "events", "promoting", "__version__"}
-SINKS = {"sinks", "tables", "ids", "freshness"}
+SINKS = {"sinks", "stored", "tables", "ids", "freshness"}
 ENGINE = WORDS | SINKS | {"zimun", "normalize", "store", "privacy"}
 #: What each part may import of the others. Whatever is not named here may not be there.
 MAY_IMPORT: Mapping[str, set[str]] = {
@@ -34,13 +34,14 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "events": {"model"},
     "ids": set(),
     "freshness": {"model"},
-    "sinks": WORDS | {"ids", "freshness"},
+    "sinks": WORDS | {"ids", "freshness", "stored"},
+    "stored": {"model"},
     "network": set(),
     "templates": set(),
-    "tables": WORDS | {"sinks", "freshness", "omitting"},
+    "tables": WORDS | {"sinks", "stored", "freshness", "omitting"},
     "zimun": WORDS | {"network"},
     "normalize": WORDS | {"children", "collector"},
-    "store": WORDS | {"normalize", "sinks", "ids"},
+    "store": WORDS | {"normalize", "sinks", "stored", "ids"},
     "privacy": WORDS | {"sinks", "ids"},
     "pipeline": ENGINE,
     "config": ENGINE - {"store"} | {"cron", "network", "templates"},

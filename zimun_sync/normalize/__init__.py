@@ -5,7 +5,7 @@ from zimun_sync.normalize.normalizer import Normalized, Normalizer
 from zimun_sync.normalize.noticing import Noticed
 from zimun_sync.normalize.places import Place, Places
 from zimun_sync.normalize.promotions import Promotion, Promotions
-from zimun_sync.normalize.rows import hash_of, pack_row, unpack_row, unpack_rows
+from zimun_sync.normalize.rows import hash_of, pack_row, unpack_row
 from zimun_sync.normalize.rules import Rules
 from zimun_sync.normalize.scrubbing import Scrubber
 from zimun_sync.normalize.suppressions import Kind, Suppressions, digests_of, record_name
@@ -30,5 +30,4 @@ __all__ = [
     "pack_row",
     "record_name",
     "unpack_row",
-    "unpack_rows",
 ]

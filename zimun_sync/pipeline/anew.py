@@ -88,7 +88,7 @@ def _replaced(batch: Batch, write: Callable[[Batch], WriteResult]) -> WriteResul
 
 def _was_kept(sink: Sink, batch: Batch, result: WriteResult) -> bool:
     """Whether a sink still holds what it was to take away, or to replace."""
-    gone = {change.key for change in batch.stored if change.row is None}
+    gone = {head.key for head in batch.heads if head.deleted}
     if result.unchanged > len(gone):
         return True
     if not gone or not isinstance(sink, ReadsBack):

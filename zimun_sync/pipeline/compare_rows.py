@@ -56,7 +56,7 @@ def different(part: Part, batch: Batch) -> Mapping[str, str]:
         batch: the present states of the same records, as the sink is given them.
     """
     found: dict[str, str] = dict.fromkeys(_doubled(part.keys), "stands there more than once")
-    given = {change.key: change.hash for change in batch.stored if change.row is not None}
+    given = {head.key: head.hash for head in batch.heads if not head.deleted}
     columns = {} if part.rows is None else _columns(part.rows, batch)
     for key, digest in zip(part.keys, part.hashes, strict=True):
         if key in columns:

@@ -333,7 +333,7 @@ class Delivery:
     def _record(self, at: _At, batch: Batch, result: WriteResult) -> None:
         place, fingerprint, offset = at
         rejected = {rejection.key for rejection in result.rejected}
-        held = [change.key for change in batch.stored if change.key not in rejected]
+        held = [head.key for head in batch.heads if head.key not in rejected]
         seq = max(offset, batch.last_seq)
         delivered = Delivered(seq, held, result.rejected, batch.stored[-1].run_id)
         recorded = self.store.deliveries.record(

@@ -50,8 +50,9 @@ def _checked(result: object, batch: Batch) -> WriteResult:
     if not isinstance(result, WriteResult):
         raise ConnectorBug(f"{type(result).__name__} in place of a WriteResult", "Sink.write")
     accounted = result.applied + result.unchanged + len(result.rejected) + result.skipped
-    keys = {change.key for change in batch.stored}
-    foreign = {rejection.key for rejection in result.rejected} - keys
+    foreign = {rejection.key for rejection in result.rejected}
+    if foreign:
+        foreign -= {head.key for head in batch.heads}
     if accounted != len(batch) or foreign:
         raise ConnectorBug(
             f"WriteResult accounts for {accounted} of {len(batch)} changes"
@@ -86,7 +87,7 @@ class Isolated:
         except ConnectorBug as bug:
             self.reopen()
             if len(batch) == 1:
-                rejection = Rejection(batch.stored[0].key, "connector-error", str(bug))
+                rejection = Rejection(batch.heads[0].key, "connector-error", str(bug))
                 return WriteResult(0, 0, (rejection,))
         middle = len(batch) // 2
         first = self.write(replace(batch, stored=batch.stored[:middle], more=True))

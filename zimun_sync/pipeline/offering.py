@@ -62,7 +62,7 @@ def hashes_of(
     keys = (key for key, _ in store.feed.hashes(source, stream.name))
     while some := list(islice(keys, _KEYS_AT_ONCE)):
         batch = guard.batch(Batch(source, stream, store.feed.present(source, stream.name, some)))
-        yield from ((change.key, change.hash) for change in batch.stored)
+        yield from ((head.key, head.hash) for head in batch.heads)
 
 
 def retried(store: Store, place: Place, offset: int) -> list[StoredChange]:

@@ -47,7 +47,7 @@ class Previewed:
     def unchanged(self) -> int:
         """Changes that would do nothing."""
         named = {each.key for each in self.differences}
-        return sum(change.key not in named for change in self.batch.stored)
+        return sum(head.key not in named for head in self.batch.heads)
 
 
 class Preview:

@@ -96,7 +96,7 @@ class SinkComparison:
         present = self._present(part.keys)
         self._met.add(part.keys)
         batch = self.guard.batch(Batch(self.place.source, self.stream, list(present.values())))
-        there = {change.key for change in batch.stored if change.row is not None}
+        there = {head.key for head in batch.heads if not head.deleted}
         there.intersection_update(part.keys)
         for key, detail in different(part, batch).items():
             if key in there:

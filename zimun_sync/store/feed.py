@@ -2,19 +2,17 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from zimun_sync.model import APPOINTMENT_VERSIONS, PULLED
-from zimun_sync.normalize import unpack_rows
-from zimun_sync.sinks import StoredChange
 from zimun_sync.store.database import Database
 from zimun_sync.store.listings import Listings
 from zimun_sync.store.schema import records, sources
 from zimun_sync.store.version_feed import VersionFeed
+from zimun_sync.stored import PackedChanges, StoredChange
 
 _VERSIONS = APPOINTMENT_VERSIONS.name
 _COLUMNS = (
@@ -27,7 +25,8 @@ _COLUMNS = (
     records.c.observed_at,
     records.c.since,
 )
-_IS_DELETED = itemgetter([column.name for column in _COLUMNS].index("deleted"))
+#: No rows, by column.
+_NOTHING: Final = ((),) * len(_COLUMNS)
 _LAST = 2**63 - 1
 #: Where a row holds the source's own time of it.
 _UPDATED_AT = {
@@ -84,10 +83,11 @@ class Feed:
 
     def changes(
         self, source: str, stream: str, after: int, limit: int, upto: int = _LAST
-    ) -> list[StoredChange]:
+    ) -> Sequence[StoredChange]:
         """Up to `limit` changes with a sequence above `after`, and up to `upto`, in order.
 
-        Versions of one appointment come together, even where they are more than `limit`.
+        Versions of one appointment come together, even where they are more than `limit`. Rows are
+        unpacked whenever they are read.
         """
         if stream == _VERSIONS:
             return self._versions.changes(source, after, limit, upto)
@@ -108,7 +108,7 @@ class Feed:
         """The current state of these records, in sequence order."""
         if stream == _VERSIONS:
             return self._versions.present(source, keys)
-        return _changes(stream, self._rows(source, stream, keys))
+        return list(_changes(stream, self._rows(source, stream, keys)))
 
     def versions_of(self, source: str, keys: Collection[str]) -> list[str]:
         """Ids of the versions that these appointments have, and of those that they had no more."""
@@ -118,7 +118,7 @@ class Feed:
         """As `present`, but with the last content of records that are deleted."""
         if stream == _VERSIONS:
             return self._versions.present(source, keys)
-        return _last_contents(stream, self._rows(source, stream, keys))
+        return list(_changes(stream, self._rows(source, stream, keys), gone_too=True))
 
     def raws(self, source: str, stream: str, keys: Collection[str]) -> dict[str, bytes]:
         """These records as the source gave them last; empty for those that are deleted."""
@@ -184,29 +184,9 @@ class Feed:
         return records.c.listing == self._listings.number(connection, source, stream)
 
 
-def _changes(stream: str, rows: Sequence[Any]) -> list[StoredChange]:
-    """Rows of `_COLUMNS` as changes."""
-    if not any(map(_IS_DELETED, rows)):
-        return _last_contents(stream, rows)
-    standing = iter(_last_contents(stream, [row for row in rows if not row.deleted]))
-    return [_deletion(row) if row.deleted else next(standing) for row in rows]
-
-
-def _deletion(row: Any) -> StoredChange:
-    return StoredChange(row.seq, row.key, None, "", row.run_id, row.observed_at)
-
-
-def _last_contents(stream: str, rows: Sequence[Any]) -> list[StoredChange]:
-    """The same with their content, even of those that are deleted; a column at a time."""
-    if not rows:
-        return []
-    seqs, keys, _, packed, hashes, run_ids, observed, since = zip(*rows, strict=True)
-    contents = list(unpack_rows(packed))
-    updated_at = _UPDATED_AT[stream]
-    # Without a time of the source's own, the first one known must not move with new rules.
-    known_at = [
-        first if content[updated_at] is None else seen
-        for content, seen, first in zip(contents, observed, since, strict=True)
-    ]
-    digests = map(bytes.hex, hashes)
-    return list(map(StoredChange, seqs, keys, contents, digests, run_ids, known_at))
+def _changes(stream: str, rows: Sequence[Any], *, gone_too: bool = False) -> PackedChanges:
+    """Rows of `_COLUMNS` as changes; `gone_too`: with the content of those that are deleted."""
+    seqs, keys, deleted, packed, *rest = zip(*rows, strict=True) if rows else _NOTHING
+    if any(deleted) and not gone_too:
+        packed = tuple(None if gone else row for gone, row in zip(deleted, packed, strict=True))
+    return PackedChanges((seqs, keys, packed, *rest), _UPDATED_AT[stream])

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from io import RawIOBase
+from itertools import islice
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -38,7 +39,9 @@ _NUMBERS = {
 
 def slices(changes: Sequence[StoredChange]) -> Iterator[Sequence[StoredChange]]:
     """The changes in parts of a size that Arrow takes well."""
-    return (changes[start : start + _SLICE] for start in range(0, len(changes), _SLICE))
+    left = iter(changes)
+    while part := list(islice(left, _SLICE)):
+        yield part
 
 
 def rows(stream: Stream, source: str, changes: Sequence[StoredChange]) -> pa.RecordBatch:

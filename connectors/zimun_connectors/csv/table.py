@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate
+from itertools import accumulate, compress
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,7 +16,8 @@ from zimun_connectors.csv.state import State
 from zimun_connectors.csv.zones import Zones
 from zimun_sync.errors import SinkBroken
 from zimun_sync.model import Column, ColumnType, Stream
-from zimun_sync.sinks import StoredChange
+from zimun_sync.sinks import Head, StoredChange
+from zimun_sync.stored import chosen, heads
 
 #: A log is written anew when this much of it is dead, bytes, and that is more than counts.
 _WORTH_REWRITING = 1 << 20
@@ -36,7 +37,7 @@ class News:
     """
 
     source: str
-    changes: list[StoredChange]
+    changes: Sequence[StoredChange]
     replaced: list[str]
 
 
@@ -87,9 +88,11 @@ class Table:
 
     def news(self, source: str, changes: Sequence[StoredChange]) -> News:
         """Those of the changes that alter what the table holds."""
-        known = self._index.known(source, [change.key for change in changes])
-        news = [change for change in changes if _is_news(change, known.get(change.key))]
-        return News(source, news, [change.key for change in news if change.key in known])
+        offered = heads(changes)
+        known = self._index.known(source, [head.key for head in offered])
+        which = [_is_news(head, known.get(head.key)) for head in offered]
+        replaced = [head.key for head in compress(offered, which) if head.key in known]
+        return News(source, chosen(changes, which), replaced)
 
     def known(self, source: str, keys: Sequence[str]) -> list[str]:
         """Those of the keys that were ever written."""
@@ -97,15 +100,16 @@ class Table:
 
     def append(self, news: News) -> list[Entry]:
         """Add the changes' lines to the log, durably; only `record` makes them count."""
-        upserts = [change for change in news.changes if change.row is not None]
+        written = heads(news.changes)
+        upserts = chosen(news.changes, (not head.deleted for head in written))
         lengths: list[int] = []
         log.append(self.path, self.extent.size, self._spelled(news.source, upserts, lengths))
         left = iter(lengths)
-        sizes = [0 if change.row is None else next(left) for change in news.changes]
+        sizes = [0 if head.deleted else next(left) for head in written]
         starts = accumulate(sizes, initial=self.extent.size)
         return [
-            (change.key, change.seq, change.hash, start, size)
-            for change, start, size in zip(news.changes, starts, sizes, strict=False)
+            (head.key, head.seq, head.hash, start, size)
+            for head, start, size in zip(written, starts, sizes, strict=False)
         ]
 
     def _spelled(
@@ -203,7 +207,7 @@ class Table:
         return self._index.hashes(source)
 
 
-def _is_news(change: StoredChange, known: tuple[int, str] | None) -> bool:
+def _is_news(change: Head, known: tuple[int, str] | None) -> bool:
     """Whether the change comes after what is known, and differs from it."""
     seq, digest = known or (-1, "")
     return change.seq >= seq and change.hash != digest

@@ -51,7 +51,7 @@ class Session:
             How many were.
         """
         held = self._publisher.held(batch.stream)
-        keys = [change.key for change in batch.stored]
+        keys = [head.key for head in batch.heads]
         known = self._records.known(held.id, batch.source, keys)
         news = [change for change in batch.stored if _is_news(change, known.get(change.key))]
         places = parts(batch.stream, news, dated=held.dated)

@@ -62,7 +62,7 @@ class Writer:
         """How many rows of the table were inserted, updated or deleted."""
         self._stage(batch, rows)
         where = (self.schema, batch.stream, batch.source)
-        if any(change.row is None for change in batch.stored):
+        if any(head.deleted for head in batch.heads):
             self.connection.execute(sql.bury(*where))
         return self.connection.execute(sql.merge(*where, self.ledger.adoption)).rowcount
 

@@ -37,7 +37,7 @@ def _rows(given: dict[str, Any], count: int, schema: pa.Schema) -> pa.Table:
 
 def _deletions(batch: Batch, schema: pa.Schema) -> pa.Table:
     """Rows with nothing but the key and the mark."""
-    keys = [change.key for change in batch.stored if change.row is None]
+    keys = [head.key for head in batch.heads if head.deleted]
     given = {
         "_source": pa.repeat(batch.source, len(keys)),
         batch.stream.key: pa.array(keys, pa.string()),
@@ -54,7 +54,7 @@ def _fitting(batch: Batch) -> tuple[pa.Table, list[Rejection]]:
         if len(batch) == 1:
             message = "A value does not fit its column's type."
             nothing = upserts_table(replace(batch, stored=[]))
-            return nothing, [Rejection(batch.stored[0].key, "unfit-value", message)]
+            return nothing, [Rejection(batch.heads[0].key, "unfit-value", message)]
     middle = len(batch) // 2
     halves = (batch.stored[:middle], batch.stored[middle:])
     first, second = (_fitting(replace(batch, stored=half)) for half in halves)
