@@ -1,5 +1,7 @@
 import json
+from collections.abc import Collection
 from dataclasses import replace
+from functools import partial
 from itertools import count, pairwise
 
 import pytest
@@ -206,6 +208,30 @@ def test_every_page_of_a_long_listing_is_found_by_its_number(
     assert [each.prints.digest.decode() for each in found] == [f"digest {n}" for n in numbers]
     assert [list(each.seqs) for each in found] == [[number + 1] for number in numbers]
     assert known.page(20) is None
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(st.sets(st.integers(1, 70), min_size=1), st.integers(1, 40), st.integers(1, 40))
+def test_what_still_stands_is_told_whatever_gaps_there_are(
+    listing: Listing, asked: set[int], start: int, length: int
+) -> None:
+    """Sequences 1 to 40 were drawn; those of ten records that have changed since stand no more."""
+    if not listing.run.pages:
+        listing.page(*(record(f"r{number:02}") for number in range(1, 31)))
+        listing.page(*(record(f"r{number:02}", "Colour", 2) for number in range(1, 31, 3)))
+    held = {*range(1, 41)} - {*range(1, 31, 3)}
+    stands = partial(_still_stand, listing)
+    assert stands(asked) == (asked <= held)
+    assert stands({*range(start, start + length)}) == ({*range(start, start + length)} <= held)
+    assert stands(held)
+    assert stands([*held, *held])
+    assert stands(held - asked or held)
+
+
+def _still_stand(listing: Listing, seqs: Collection[int]) -> bool:
+    with listing.store._database.read() as connection:
+        number = listing.store._listings.number(connection, SOURCE, STREAM)
+        return listing.store.pages.known.still_stand(connection, number, list(seqs))
 
 
 def test_two_states_know_the_same_items_by_other_numbers() -> None:

@@ -22,7 +22,7 @@ class Ready(NamedTuple):
 
     Args:
         items: normalized or refused; without those that are known.
-        prints: what all of the page's items are known by; None in a listing that knows none.
+        prints: what all of the page's items are known by from now on; None: as before.
         kept: for each item 0, or the sequence of its record if it is known; empty if none is.
     """
 
@@ -72,15 +72,20 @@ class Normalizing:
         digest = printing.digest(items)
         known = self._known.page(next(self._numbers))
         if known is not None and known.prints.digest == digest and all(known.seqs):
-            return Ready(_NOTHING, known.prints, known.seqs)
+            return Ready(_NOTHING, kept=known.seqs)
         prints = Prints(digest, printing.marks(items))
         kept = _kept(known, prints)
         fresh = [item for item, seq in zip(items, kept, strict=True) if not seq] if kept else items
         return Ready(self._normalize(fresh, is_last=is_last), prints, kept)
 
-    def all_of(self, page: Page) -> Items:
-        """Normalize every item of a page, on the caller's thread."""
-        return normalize_items([bytes(item) for item in page.items], self.normalizer)
+    def whole(self, page: Page) -> Ready:
+        """Normalize every item of a page, known or not, on the caller's thread."""
+        items = self.normalizer.scrubber.items([bytes(item) for item in page.items])
+        made = normalize_items(items, self.normalizer)
+        if self._known is None:
+            return Ready(made)
+        printing = self._known.printing
+        return Ready(made, Prints(printing.digest(items), printing.marks(items)))
 
     def _normalize(self, items: Sequence[bytes], *, is_last: bool) -> Items:
         before, self._records = self._records, self._records + len(items)

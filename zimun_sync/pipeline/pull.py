@@ -210,8 +210,7 @@ class Pull:
         try:
             return self._merge(run, page, ready, normalizer, full=full)
         except PageChanged:  # by a webhook, since the last listing or just now
-            whole = Ready(normalizing.all_of(page), ready.prints)
-            return self._merge(run, page, whole, normalizer, full=full)
+            return self._merge(run, page, normalizing.whole(page), normalizer, full=full)
 
     def _merge(
         self, run: Run, page: Page, ready: Ready, normalizer: Normalizer, *, full: bool

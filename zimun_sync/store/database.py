@@ -187,6 +187,28 @@ class Database:
         listed = list(values)
         return msgspec.json.encode(listed).decode() if self.is_sqlite else listed
 
+    def each_stretch(
+        self, stretches: Any
+    ) -> tuple[sa.FromClause, sa.ColumnElement[int], sa.ColumnElement[int]]:
+        """Stretches of numbers as a table, its first numbers and its last ones.
+
+        Args:
+            stretches: a bound parameter that will be given what `stretches` made.
+        """
+        if self.is_sqlite:
+            listed = sa.func.json_each(stretches).table_valued("value")
+            first = sa.func.json_extract(listed.c.value, "$[0]", type_=sa.BigInteger)
+            last = sa.func.json_extract(listed.c.value, "$[1]", type_=sa.BigInteger)
+            return listed, first, last
+        value, given = sa.column("value", sa.JSON), sa.cast(sa.cast(stretches, sa.Text), sa.JSON)
+        listed = sa.func.json_array_elements(given).table_valued(value)
+        ends = listed.c.value[0].as_string(), listed.c.value[1].as_string()
+        return listed, sa.cast(ends[0], sa.BigInteger), sa.cast(ends[1], sa.BigInteger)
+
+    def stretches(self, ends: Sequence[tuple[int, int]]) -> str:
+        """Stretches of numbers, as the one parameter that `each_stretch` takes."""
+        return msgspec.json.encode(ends).decode()
+
     def all_of(self, column: sa.ColumnElement[int]) -> sa.ColumnElement[Any]:
         """The numbers of a column as one value for `read_all`: rows take longer."""
         return sa.func.json_group_array(column) if self.is_sqlite else sa.func.array_agg(column)

@@ -8,6 +8,7 @@ commits the page; without it, or with a wrong one, the item is merged as any oth
 
 from array import array
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
@@ -21,6 +22,8 @@ from zimun_sync.store.schema import known_pages, records
 _KEPT = ("digest", "marks", "seqs")
 #: Pages that are looked up at once.
 _AT_ONCE: Final = 8
+#: Numbers that a stretch must have on average, or each is looked up by itself.
+_WORTH_STRETCHES: Final = 4
 _FIND = sa.select(known_pages.c.page, *(known_pages.c[name] for name in _KEPT)).where(
     known_pages.c.listing == sa.bindparam("listing"),
     known_pages.c.page.between(sa.bindparam("first"), sa.bindparam("last")),
@@ -129,10 +132,13 @@ class KnownPages:
             set_={name: insert.excluded[name] for name in _KEPT},
             where=sa.or_(*news),
         )
-        self._standing = sa.select(sa.func.count()).where(
-            records.c.listing == sa.bindparam("listing"),
-            database.among(records.c.seq, sa.bindparam("seqs")),
+        of_listing = records.c.listing == sa.bindparam("listing")
+        self._among = sa.select(sa.func.count()).where(
+            of_listing, database.among(records.c.seq, sa.bindparam("seqs"))
         )
+        stretches, first, last = database.each_stretch(sa.bindparam("stretches"))
+        held = sa.select(sa.func.count()).where(of_listing, records.c.seq.between(first, last))
+        self._within = sa.select(sa.func.sum(held.scalar_subquery())).select_from(stretches)
 
     def listing(self, source: str, stream: str) -> KnownListing:
         """Those of a stream's latest full listing."""
@@ -147,8 +153,15 @@ class KnownPages:
 
     def still_stand(self, connection: Connection, listing: int, seqs: Sequence[int]) -> bool:
         """Whether no record with one of these sequences has changed since."""
-        at = {"listing": listing, "seqs": self._database.numbers(seqs)}
-        return bool(connection.execute(self._standing, at).scalar_one() == len(set(seqs)))
+        ordered = sorted(set(seqs))
+        stretches = _stretches(ordered)
+        if len(stretches) * _WORTH_STRETCHES > len(ordered):
+            at = {"listing": listing, "seqs": self._database.numbers(ordered)}
+            found = connection.execute(self._among, at)
+        else:
+            at = {"listing": listing, "stretches": self._database.stretches(stretches)}
+            found = connection.execute(self._within, at)
+        return bool(found.scalar_one() == len(ordered))
 
     def keep(self, connection: Connection, listing: int, number: int, page: KnownPage) -> None:
         """Remember what a page held; what was known of that number is forgotten."""
@@ -163,6 +176,15 @@ class KnownPages:
                 known_pages.c.listing == listing, known_pages.c.page >= pages
             )
         )
+
+
+def _stretches(ordered: Sequence[int]) -> list[tuple[int, int]]:
+    """The ends of stretches without a gap; numbers in order, each once."""
+    if ordered[-1] - ordered[0] < len(ordered):
+        return [(ordered[0], ordered[-1])]
+    gaps = [at for at, (one, two) in enumerate(pairwise(ordered), start=1) if two - one > 1]
+    starts, stops = [0, *gaps], [*gaps, len(ordered)]
+    return [(ordered[a], ordered[b - 1]) for a, b in zip(starts, stops, strict=True)]
 
 
 def _packed(numbers: Sequence[int]) -> bytes:

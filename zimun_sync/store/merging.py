@@ -120,6 +120,7 @@ class Merger:
         arrivals: Mapping[str, Arrival],
         asked_at: int,
         now: int,
+        standing: Mapping[str, Standing] | None = None,
     ) -> Sorted:
         """Merge at most one version a key.
 
@@ -129,11 +130,14 @@ class Merger:
             arrivals: by key.
             asked_at: when the source was asked for them, microseconds; or `NEVER_ASKED`.
             now: the store's clock, microseconds.
+            standing: what stands of these records, for those who have locked the source and
+                know it.
         """
         if not arrivals:
             return Sorted()
-        lock_source(connection, origin.source)
-        standing = self.standing(connection, origin, list(arrivals))
+        if standing is None:
+            lock_source(connection, origin.source)
+            standing = self.standing(connection, origin, list(arrivals))
         sorted_ = _sort(arrivals, standing, asked_at)
         self.store(connection, origin, sorted_, now)
         return sorted_

@@ -1,7 +1,7 @@
 """A page's records, its quarantine and the token after it, in one fenced transaction."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 
@@ -14,7 +14,16 @@ from zimun_sync.store.database import Database
 from zimun_sync.store.known_pages import KnownPage, KnownPages, PageChanged, Printing, Prints
 from zimun_sync.store.leases import Lease, check
 from zimun_sync.store.listings import Listings
-from zimun_sync.store.merging import Arrival, Merger, Origin, Sorted, arrival_of, newest_by_key
+from zimun_sync.store.merge import Standing
+from zimun_sync.store.merging import (
+    Arrival,
+    Merger,
+    Origin,
+    Sorted,
+    arrival_of,
+    lock_source,
+    newest_by_key,
+)
 from zimun_sync.store.quarantine import SOURCE_SIDE
 from zimun_sync.store.run import Run
 from zimun_sync.store.runs import count_changes, turn_page
@@ -31,7 +40,8 @@ class PageRecords:
         next_page_token: the checkpoint to commit with it; None after the last page.
         requested_at: when the page was asked for, by the server's clock, microseconds UTC.
         of_everything: whether the listing is a full one: what it never brings may be gone.
-        prints: what the items are known by in the next full listing, in the order they came.
+        prints: what the items are known by in the next full listing, in the order they came;
+            None: what is known of the page stays as it is.
         kept: for each item 0, or the sequence of its record where it is known and neither
             among `records` nor `refused`; empty where none is known.
         correction: what was added to the store's clock for `requested_at`, microseconds.
@@ -103,20 +113,25 @@ class Pages:
         listed = [arrival_of(record, asked_at) for record in page.records]
         arrivals = newest_by_key(listed)
         kept = [seq for seq in page.kept if seq]
+        origin, place = origin_of(run), (run.source, run.stream, SOURCE_SIDE)
         with self._database.write(durable=False) as connection:
             check(connection, lease)
+            lock_source(connection, run.source)
+            waiting = quarantine.waiting(connection, place)
+            asked_of = {*arrivals, *(waiting if kept else ())}
+            standing = self._merger.standing(connection, origin, [*asked_of]) if asked_of else {}
             if kept:
-                self._make_sure(connection, run, kept, list(arrivals))
+                self._make_sure(connection, run, kept, standing.values())
             # What stands was taken by the store's clock: whether it was there when this was asked
             # for is told by the same one.
             asked_here = asked_at - page.correction
-            sorted_ = self._merger.take(connection, origin_of(run), arrivals, asked_here, now)
+            sorted_ = self._merger.take(connection, origin, arrivals, asked_here, now, standing)
             if len(arrivals) < len(listed):
-                self._keep_doubled(connection, origin_of(run), listed, arrivals, now)
-            place = (run.source, run.stream, SOURCE_SIDE)
+                self._keep_doubled(connection, origin, listed, arrivals, now)
             refused = quarantine.without_dropped(connection, place, page.refused)
             quarantine.put(self._database, connection, place, refused, (run.run_id, now))
-            quarantine.close(connection, place, arrivals.keys())
+            entered = (each.key for each in refused)
+            quarantine.close(connection, place, arrivals.keys(), {*waiting, *entered})
             if page.of_everything:
                 self._keep_seen(connection, run, page, sorted_)
                 self._keep_known(connection, run, page, sorted_)
@@ -129,34 +144,31 @@ class Pages:
         return PageOutcome(advanced, len(sorted_.changed), tuple(sorted_.disputed))
 
     def _make_sure(
-        self, connection: Connection, run: Run, kept: Sequence[int], listed: Sequence[str]
+        self, connection: Connection, run: Run, kept: Sequence[int], others: Iterable[Standing]
     ) -> None:
         """Raise PageChanged unless each known record stands by itself.
 
-        It does not if it has changed, if a later version of it waits in quarantine, or if the same
-        page shows another version of it, among those `listed`.
+        It does not if it has changed, nor if it is among `others`: a later version of it waits in
+        quarantine, or the same page shows another version of it.
         """
         listing = self._listings.number(connection, run.source, run.stream)
         if not self.known.still_stand(connection, listing, kept):
             raise PageChanged
-        waiting = quarantine.waiting(connection, (run.source, run.stream, SOURCE_SIDE))
-        others = {*waiting, *listed}
-        standing = self._merger.standing(connection, origin_of(run), [*others]) if others else {}
-        if not {each.seq for each in standing.values()}.isdisjoint(kept):
+        if not {each.seq for each in others}.isdisjoint(kept):
             raise PageChanged
 
     def _keep_known(
         self, connection: Connection, run: Run, page: PageRecords, sorted_: Sorted
     ) -> None:
+        listing = self._listings.number(connection, run.source, run.stream)
         if page.prints is not None:
-            listing = self._listings.number(connection, run.source, run.stream)
             refused = [each.raw for each in page.refused if each.raw is not None]
             marks = set(self.known.printing.marks(refused))
             known = KnownPage(page.prints, _seqs_by_item(page, page.prints, marks, sorted_))
             if any(known.seqs):
                 self.known.keep(connection, listing, run.place, known)
-            if page.next_page_token is None and not run.reads_backward:
-                self.known.forget_beyond(connection, listing, run.pass_pages + 1)
+        if page.next_page_token is None and not run.reads_backward:
+            self.known.forget_beyond(connection, listing, run.pass_pages + 1)
 
     def _keep_doubled(
         self,

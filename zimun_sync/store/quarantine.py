@@ -176,10 +176,23 @@ def waiting(connection: Connection, place: tuple[str, str, str]) -> Sequence[str
     return connection.execute(_WAITING_KEYS, at).scalars().all()
 
 
-def close(connection: Connection, place: tuple[str, str, str], keys: Collection[str]) -> None:
-    """Close the entries that a good version of their record has overtaken."""
+def close(
+    connection: Connection,
+    place: tuple[str, str, str],
+    keys: Collection[str],
+    among: Collection[str] | None = None,
+) -> None:
+    """Close the entries that a good version of their record has overtaken.
+
+    Args:
+        connection: in a transaction.
+        place: source, stream and sink.
+        keys: of the records.
+        among: keys of all the entries that wait, for those who know them.
+    """
     if keys:
-        _close(connection, place, set(waiting(connection, place)) & set(keys), _WAITING)
+        open_ = waiting(connection, place) if among is None else among
+        _close(connection, place, set(open_) & set(keys), _WAITING)
 
 
 def close_taken(connection: Connection, place: tuple[str, str, str], keys: Collection[str]) -> None:
