@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 from unittest.mock import patch
+
+from msgspec.structs import replace
 
 from zimun_sync.pipeline import deletions, deliver, passes, report
 from zimun_sync.pipeline import inbox as applying

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from tests.status.conftest import HOUR, T0, Bench
 from zimun_sync.config.serving import AlertSettings
@@ -123,7 +124,7 @@ def test_a_run_that_needs_a_person_names_the_command(bench: Bench, well: Snapsho
     snapshot = replace(take(bench.store, bench.config), room=ROOMY)
     found = only(snapshot)
     assert (found.subject, found.hint) == ("deletions main/services", "Wait.")
-    silent = changed(snapshot, needs_attention=(replace(held, error=None, hint=None),))
+    silent = changed(snapshot, needs_attention=(structs.replace(held, error=None, hint=None),))
     assert f"zimun-sync approve {held.run_id}" in only(silent).hint
     late = replace(snapshot, taken_at=NOW + 27 * 60 * MINUTE)
     staff = "No good run of staff for 27.0 hours."
@@ -156,10 +157,10 @@ def test_a_parked_sink_is_told_once_with_its_hint(well: Snapshot) -> None:
     parked = Parked(ParkKind.BROKEN, "No such folder.", "Make it.", NOW)
     snapshot = with_sink(well, parked=parked, lag_changes=9, lag_since=0)
     assert only(snapshot) == Trouble("sink files", "Parked: No such folder.", "Make it.")
-    paused = with_sink(well, parked=replace(parked, kind=ParkKind.PAUSED))
+    paused = with_sink(well, parked=structs.replace(parked, kind=ParkKind.PAUSED))
     assert only(paused).severity is Severity.NOTICE
     assert only(paused).reason == "Paused: No such folder."
-    bare = with_sink(well, parked=replace(parked, hint=""))
+    bare = with_sink(well, parked=structs.replace(parked, hint=""))
     assert "zimun-sync resume files" in only(bare).hint
 
 
@@ -292,7 +293,7 @@ def test_the_exit_code_tells_whether_someone_is_needed(bench: Bench) -> None:
 def test_a_listing_that_did_not_settle_is_worth_knowing(bench: Bench, well: Snapshot) -> None:
     stream = well.sources["main"].streams["services"]
     assert stream.last_run is not None
-    run = replace(stream.last_run, passes=5, found_late=2)
+    run = structs.replace(stream.last_run, passes=5, found_late=2)
     streams = {**well.sources["main"].streams, "services": replace(stream, last_run=run)}
     trouble = only(changed(well, streams=streams))
     assert (trouble.subject, trouble.severity) == ("listing main/services", Severity.NOTICE)

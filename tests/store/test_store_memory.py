@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
+from msgspec import structs
 
 from tests.store.conftest import State, Ticking, rows
 from zimun_sync.errors import LeaseLost
@@ -185,8 +186,8 @@ def test_a_notice_is_kept_once_and_told_once(
     memory.notice("unmapped-owner", "st_1", "Nobody there has noa@example.org.")
     assert store.notices.untold("crm") == []
     [kept] = state.open().notices.of("crm")
-    expected = replace(told, message="Nobody there has noa@example.org.", count=2)
-    assert kept == replace(expected, last_at=kept.last_at)
+    expected = structs.replace(told, message="Nobody there has noa@example.org.", count=2)
+    assert kept == structs.replace(expected, last_at=kept.last_at)
     assert kept.last_at - kept.first_at > 60_000_000
 
 

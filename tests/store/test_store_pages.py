@@ -1,12 +1,12 @@
 import json
 from collections.abc import Collection
-from dataclasses import replace
 from functools import partial
 from itertools import count, pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.store.conftest import (
     NORMALIZER,

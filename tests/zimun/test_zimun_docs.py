@@ -76,5 +76,5 @@ def test_every_error_is_explained() -> None:
 
 
 def test_every_part_of_a_page_is_explained() -> None:
-    for name in Page.__slots__:
+    for name in Page.__struct_fields__:
         assert f"`{name}`" in TEXT

@@ -1,6 +1,5 @@
 """The client against the sandbox: a real server that behaves as the API is documented."""
 
-import dataclasses
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -43,7 +42,7 @@ def enter(sandbox: Sandbox, time: "FakeTime") -> Iterator[Enter]:
         time.sleep(seconds)
         sandbox.clock.advance(seconds)
 
-    timing = dataclasses.replace(time.timing, sleep=sleep)
+    timing = msgspec.structs.replace(time.timing, sleep=sleep)
     clients: list[ZimunClient] = []
 
     def enter(**settings: object) -> ZimunClient:

@@ -1,9 +1,9 @@
 """`zimun-sync quarantine`: what could not be taken, why, and what to do with it."""
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from msgspec.structs import asdict
 
 from zimun_sync.cli.common import (
     ConfigOption,

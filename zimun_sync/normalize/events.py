@@ -4,7 +4,6 @@ The shape is `{"type": "appointment.…", "timestamp": …, "data": {appointment
 """
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -27,8 +26,7 @@ _PARTING: Final = ("deleted", "removed", "erased")
 EVENT_KEY: Final = "event:"
 
 
-@dataclass(frozen=True, slots=True)
-class Carried:
+class Carried(msgspec.Struct, frozen=True):
     """A record that an event carries.
 
     Args:
@@ -42,8 +40,7 @@ class Carried:
     at: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(msgspec.Struct, frozen=True):
     """A record that has to be fetched: the event does not carry it whole."""
 
     key: str

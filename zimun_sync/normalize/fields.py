@@ -1,7 +1,8 @@
 """Which source field fills which canonical column, and how."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from zimun_sync.model import STREAMS, Column, ColumnType, Stream
 from zimun_sync.normalize import slots, values
@@ -51,8 +52,7 @@ _CONVERTERS: dict[ColumnType, Converter] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """One canonical column filled straight from the source.
 
     Args:

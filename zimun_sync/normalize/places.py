@@ -93,8 +93,7 @@ def _parse_phone(number: str, region: str | None) -> str:
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """What a location or the organization tells about times and telephone numbers there.
 
     Args:
@@ -115,7 +114,7 @@ class Places:
         locations: by location id.
     """
 
-    organization: Place = Place()
+    organization: Place = field(default_factory=Place)
     locations: Mapping[str, Place] = field(default_factory=dict)
 
     def at(self, location_id: str | None) -> Place:

@@ -5,7 +5,6 @@ quarantine, and no wrong value goes anywhere.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
@@ -30,8 +29,7 @@ CONVERTERS: Final[Mapping[ColumnType, Converter]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Promotion:
+class Promotion(msgspec.Struct, frozen=True):
     """A field of the source that becomes a column.
 
     Args:

@@ -5,10 +5,11 @@ A digest is BLAKE2b (RFC 7693) with a key that the state made for itself and nob
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, Literal, get_args
+
+from msgspec import Struct
 
 from zimun_sync.normalize.places import phone
 
@@ -21,8 +22,7 @@ _DIGEST_BYTES: Final = 16
 _NOT_DIGITS: Final = re.compile(r"[^0-9]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Suppressions:
+class Suppressions(Struct, frozen=True):
     """Digests of what people who asked to be forgotten are known by.
 
     Args:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from msgspec import Struct
+
 from zimun_sync.ids import Activation
 from zimun_sync.model import STREAMS, Stream
 from zimun_sync.pipeline.consent import starting_from
@@ -94,8 +96,7 @@ def _reasons_json(
             yield {"message": message, "changes": each.changes, "example": each.example}
 
 
-@dataclass(frozen=True, slots=True)
-class Announcement:
+class Announcement(Struct, frozen=True):
     """What a sink would write once it is activated.
 
     Args:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from threading import Event
 from types import TracebackType
 from typing import Self
+
+from msgspec import Struct
 
 from zimun_sync.errors import ConfigError
 from zimun_sync.model import DERIVED, STREAMS, Stream, delivered
@@ -18,8 +19,7 @@ from zimun_sync.sinks import Adopts, Batch, ReadsBack, Sink, SinkContext, Stored
 from zimun_sync.store import Lease, ParkKind, Store
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """How a sink's records of one stream compare with the store's."""
 
     source: str

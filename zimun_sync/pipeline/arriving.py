@@ -1,7 +1,9 @@
 """The inbox as webhooks see it: what is about people who asked to be forgotten is not let in."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from zimun_sync.model import STREAMS
 from zimun_sync.normalize import Rules, Scrubber

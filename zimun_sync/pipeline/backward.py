@@ -7,8 +7,9 @@ one backward, as long as records move one way only: listed by id, say, with new 
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import pairwise
+
+from msgspec.structs import replace
 
 from zimun_sync.errors import MalformedAnswer, NotFound, PageTokenExpired, RequestRefused
 from zimun_sync.pipeline.ahead import Fetch

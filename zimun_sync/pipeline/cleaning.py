@@ -1,7 +1,8 @@
 """Removing from the state what is past its retention."""
 
 from collections.abc import Callable
-from dataclasses import astuple
+
+from msgspec.structs import astuple
 
 from zimun_sync.events import Emit, StateCleaned
 from zimun_sync.store import Keep, Store

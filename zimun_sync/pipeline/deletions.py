@@ -11,6 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec import Struct
+
 from zimun_sync.errors import (
     ListingDoubtful,
     NotFound,
@@ -42,8 +44,7 @@ class DeletionRules:
     checks: int = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(Struct, frozen=True):
     """How far what a listing missed was dealt with.
 
     Args:
@@ -67,8 +68,7 @@ class _Checked:
     present: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Deletions:
+class Deletions(Struct, frozen=True):
     """Finds and confirms what is gone.
 
     Args:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec import Struct
+
 from zimun_sync.errors import NotFound, RecordInvalid, SourceError
 from zimun_sync.model import to_micros
 from zimun_sync.normalize import Normalizer
@@ -25,8 +27,7 @@ _AGAIN: Final = "Look again."
 _NOT_BY_ID: Final = "not found by id: check `paths` and `by_id`"
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """A record as the source shows it.
 
     Args:

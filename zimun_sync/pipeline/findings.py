@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
+from msgspec import Struct
+
 #: Differing records of one stream that are named; of more, only the number is told.
 NAMED_AT_MOST: Final = 50_000
 
@@ -36,8 +38,7 @@ class Why(StrEnum):
 _ACT: Final = frozenset({Why.FAULT, Why.QUARANTINE})
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One record that differs; holds no personal data beyond its key.
 
     Args:
@@ -132,8 +133,7 @@ class Compared:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class SinkState:
+class SinkState(Struct, frozen=True):
     """How a sink stands when it was compared.
 
     Args:

@@ -7,13 +7,13 @@ between pages but what is asked for.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from itertools import groupby
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from zimun_sync.errors import NotFound, PageTokenExpired, RequestRefused
 from zimun_sync.model import AVAILABILITY, from_micros, to_micros
@@ -46,8 +46,7 @@ _ROUNDING: Final = timedelta(seconds=1)
 _SLOTS: Final = [column.name for column in AVAILABILITY.content].index("slots")
 
 
-@dataclass(frozen=True, slots=True)
-class _Ask:
+class _Ask(msgspec.Struct, frozen=True):
     """One page of a listing: the offers to ask for, the first that is answered counts."""
 
     word: str

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec import Struct
+
 from zimun_sync.errors import NotFound, RecordInvalid, RequestRefused
 from zimun_sync.events import Emit, EventsApplied, RecordsFetched
 from zimun_sync.model import STREAMS, to_micros
@@ -172,8 +174,7 @@ def _of(
     return Refused(EVENT_KEY + event.event_id, "other-organization", message, body)
 
 
-@dataclass(frozen=True, slots=True)
-class Fetching:
+class Fetching(Struct, frozen=True):
     """Fetches the records that thin events name; each one once, however many events wait.
 
     Args:

@@ -1,9 +1,10 @@
 """What the pipeline needs of the Zimun API, and how work that is under way is asked to end."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol, runtime_checkable
+
+from msgspec import Struct
 
 from zimun_sync.normalize import Rules
 from zimun_sync.store import Days, Lease
@@ -72,8 +73,7 @@ class Stopping(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class EventSource:
+class EventSource(Struct, frozen=True):
     """Whose events they are.
 
     Args:

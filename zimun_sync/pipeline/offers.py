@@ -1,7 +1,6 @@
 """What a source offers, as the store knows it: each is asked when it is free."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -14,8 +13,7 @@ from zimun_sync.store import Store
 Row = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class HorizonRules:
+class HorizonRules(msgspec.Struct, frozen=True):
     """How availability is asked for.
 
     Args:
@@ -27,8 +25,7 @@ class HorizonRules:
     by_staff: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(msgspec.Struct, frozen=True):
     """A service at a place, by one person or by whoever is free.
 
     Args:

@@ -9,9 +9,10 @@ What an API always lists twice, or never lists although it has it, shows no move
 remembered from one run to the next.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+from msgspec import Struct
 
 from zimun_sync.events import Emit, ListingRepeated, ListingUnsettled
 from zimun_sync.store import Lease, Run, Store
@@ -31,8 +32,7 @@ class Paging(StrEnum):
     UNSTABLE = "unstable"  #: they do not: passes until one finds nothing new
 
 
-@dataclass(frozen=True, slots=True)
-class Passes:
+class Passes(Struct, frozen=True):
     """Decides after each pass of a full listing whether another follows.
 
     A listing of one page is read at one instant: nothing can move.

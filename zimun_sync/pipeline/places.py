@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from zimun_sync.model import LOCATIONS, ORGANIZATION, Stream
 from zimun_sync.normalize import Place, Places, Rules
@@ -27,8 +28,9 @@ def places_of(store: Store, source: str) -> Places:
 
 def rules_now(store: Store, source: str, rules: Rules) -> Rules:
     """The user's words on a source's fields, with everybody who asked to be forgotten."""
-    who = replace(store.forgettings.suppressions(), source=source)
-    return replace(rules, forgotten=replace(who, strict=rules.forgotten.strict))
+    strict = rules.forgotten.strict
+    who = structs.replace(store.forgettings.suppressions(), source=source, strict=strict)
+    return replace(rules, forgotten=who)
 
 
 def in_force(rules: Rules, places: Places) -> str:

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from itertools import islice, takewhile
 from types import TracebackType
 from typing import Final, Self, TypeVar
+
+from msgspec import Struct
 
 from zimun_sync.errors import SinkBroken, SinkError
 from zimun_sync.ids import Activation
@@ -28,8 +29,7 @@ _ROWS: Final = 1_000
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
-class Previewed:
+class Previewed(Struct, frozen=True):
     """What writing a batch would do.
 
     Args:

@@ -1,16 +1,16 @@
 """What a sync came to, for people, for `--json` and for the exit code."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from zimun_sync.pipeline.deliver import Delivery, Totals
 from zimun_sync.pipeline.offering import fingerprint_of, version_of
 from zimun_sync.store import Lag, Place, Run, RunStatus, Store
 
 
-@dataclass(frozen=True, slots=True)
-class SinkReport:
+class SinkReport(Struct, frozen=True):
     """One sink's part.
 
     Args:
@@ -36,8 +36,7 @@ class SinkReport:
     hint: str
 
 
-@dataclass(frozen=True, slots=True)
-class SyncReport:
+class SyncReport(Struct, frozen=True):
     """A finished sync.
 
     Args:

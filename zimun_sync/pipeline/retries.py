@@ -1,7 +1,8 @@
 """Records that someone took out of quarantine, tried again with the rules of today."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from zimun_sync.model import STREAMS
 from zimun_sync.normalize import Normalizer, normalize_items
@@ -11,8 +12,7 @@ from zimun_sync.pipeline.places import places_of, rules_now
 from zimun_sync.store import Entry, RulesChanged, Store, Understood
 
 
-@dataclass(frozen=True, slots=True)
-class Retrying:
+class Retrying(Struct, frozen=True):
     """Takes up what is marked for a retry on the source's side.
 
     Args:

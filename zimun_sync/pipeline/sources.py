@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from zimun_sync.errors import AuthenticationFailed, SourceUnavailable, WrongOrganization
 from zimun_sync.events import Emit
 from zimun_sync.model import PULLED
@@ -53,8 +55,7 @@ class SourceJob:
         return Horizon(self.listings, store, self.name, self.horizon, self.clock_ahead)
 
 
-@dataclass(frozen=True, slots=True)
-class SourcePull:
+class SourcePull(Struct, frozen=True):
     """Pulls one source once.
 
     Args:

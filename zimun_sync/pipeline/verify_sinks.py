@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from threading import Event
 from typing import TypeVar
+
+from msgspec import Struct
 
 from zimun_sync.errors import LeaseHeld, SinkBroken, SinkError, ZimunSyncError
 from zimun_sync.model import Stream, delivered
@@ -29,8 +30,7 @@ _BLIND = "its connector cannot read back what it wrote"
 _NEW = "everything is yet to be delivered to it"
 
 
-@dataclass(frozen=True, slots=True)
-class SinkInQuestion:
+class SinkInQuestion(Struct, frozen=True):
     """A sink that is to be compared.
 
     Args:

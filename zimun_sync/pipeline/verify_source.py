@@ -7,6 +7,8 @@ from functools import partial
 from itertools import islice
 from typing import Final
 
+from msgspec import Struct
+
 from zimun_sync.errors import NotFound, ScopeMissing, SourceError
 from zimun_sync.events import Emit
 from zimun_sync.model import PULLED, to_micros
@@ -49,8 +51,7 @@ class _Listed:
     began: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class SourceComparison:
+class SourceComparison(Struct, frozen=True):
     """Lists a source's streams and compares.
 
     Args:

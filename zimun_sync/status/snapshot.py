@@ -1,9 +1,11 @@
 """How everything stands at one moment. Times are microseconds since the epoch, UTC."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec.structs import asdict
 
 from zimun_sync.model import from_micros
 from zimun_sync.store import (

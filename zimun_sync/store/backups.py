@@ -1,9 +1,10 @@
 """Backups of a SQLite state: on demand while it is in use, and before its schema changes."""
 
 import glob
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from zimun_sync.errors import ConfigError, StoreError
 from zimun_sync.store.copying import Told, copied, nobody
@@ -14,8 +15,7 @@ from zimun_sync.store.facts import Facts, facts_in
 KEPT: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Backup:
+class Backup(Struct, frozen=True):
     """A backup that was made.
 
     Args:

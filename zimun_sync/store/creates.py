@@ -1,9 +1,9 @@
 """The brake on creates: how many a run may make in a remote system before a person is asked."""
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 import sqlalchemy as sa
+from msgspec import Struct
 from sqlalchemy.engine import Connection
 
 from zimun_sync.model import from_micros
@@ -14,8 +14,7 @@ from zimun_sync.store.schema import remote_accounts, remote_creates
 _WEBHOOKS: Final = f"{WEBHOOK}:"
 
 
-@dataclass(frozen=True, slots=True)
-class Counter:
+class Counter(Struct, frozen=True):
     """What creates are counted on.
 
     Args:
@@ -29,8 +28,7 @@ class Counter:
     now: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Standing:
+class _Standing(Struct, frozen=True):
     """Creates left of what a person agreed to, creates counted, and whether more are approved."""
 
     allowance: int

@@ -1,10 +1,10 @@
 """Records of single days: which of them a listing could have brought."""
 
-from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
 import sqlalchemy as sa
+from msgspec import Struct
 from sqlalchemy.engine import Connection
 
 #: Characters of the day that ends a key, and of the `@` before it.
@@ -12,8 +12,7 @@ _DAY: Final = len("2026-11-20")
 _TAIL: Final = _DAY + 1
 
 
-@dataclass(frozen=True, slots=True)
-class Days:
+class Days(Struct, frozen=True):
     """A stretch of calendar days, for records whose keys end in `@` and their day.
 
     Args:

@@ -1,10 +1,10 @@
 """How far each sink has come, what it rejected, and which sinks are parked."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 import sqlalchemy as sa
+from msgspec import Struct
 from sqlalchemy.engine import Connection
 
 from zimun_sync.model import APPOINTMENT_VERSIONS, APPOINTMENTS
@@ -18,8 +18,7 @@ from zimun_sync.store.schema import history, listings, offsets, records, sinks
 from zimun_sync.store.waiting import waiting
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """One stream of one source on its way to one sink."""
 
     sink: str
@@ -39,8 +38,7 @@ class ParkKind(StrEnum):
     INACTIVE = "inactive"  #: nobody has activated it yet
 
 
-@dataclass(frozen=True, slots=True)
-class Parked:
+class Parked(Struct, frozen=True):
     """A parked sink's trouble. `since`: microseconds since the epoch, UTC."""
 
     kind: ParkKind
@@ -49,8 +47,7 @@ class Parked:
     since: int
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(Struct, frozen=True):
     """A batch that a sink took.
 
     Args:

@@ -6,10 +6,10 @@ that such content may still stand in.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import sqlalchemy as sa
+from msgspec import Struct
 from sqlalchemy.engine import Connection
 
 from zimun_sync.normalize import Scrubber
@@ -37,8 +37,7 @@ _TOUCHED: Final = (records, history, quarantine, inbox, known_pages, sink_notice
 KeyOf = Callable[[bytes], str | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Eraser:
+class Eraser(Struct, frozen=True):
     """Erases beside the records; doing it again changes nothing more.
 
     Args:

@@ -1,6 +1,5 @@
 """What a state tells of itself, whatever its schema."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -14,8 +13,7 @@ from zimun_sync.store.revisions import no_state, revision
 from zimun_sync.store.schema import identity, leases, offsets, runs
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True):
     """A state's own account; times are microseconds since the epoch, UTC.
 
     Args:

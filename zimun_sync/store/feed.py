@@ -1,10 +1,10 @@
 """The change feed as sinks read it, and what a source's streams hold."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import sqlalchemy as sa
+from msgspec import Struct
 from sqlalchemy.engine import Connection
 
 from zimun_sync.model import APPOINTMENT_VERSIONS, PULLED
@@ -35,8 +35,7 @@ _UPDATED_AT = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Lag:
+class Lag(Struct, frozen=True):
     """How far behind the feed a sink is.
 
     Args:

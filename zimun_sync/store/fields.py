@@ -1,10 +1,10 @@
 """Fields of the source that no column is made of: remembered, so that each is told once ever."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from msgspec import Struct
 from sqlalchemy.engine import Connection
 
 from zimun_sync.model import ColumnType
@@ -18,8 +18,7 @@ _NUMBERS = frozenset({ColumnType.INTEGER, ColumnType.DECIMAL})
 _TEXTS = frozenset({ColumnType.TEXT, ColumnType.INSTANT, ColumnType.DATE})
 
 
-@dataclass(frozen=True, slots=True)
-class KnownField:
+class KnownField(Struct, frozen=True):
     """A field that came up in records and that no column is made of by itself.
 
     Args:

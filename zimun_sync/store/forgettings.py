@@ -2,10 +2,10 @@
 
 import secrets
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, Literal
 
 import sqlalchemy as sa
+from msgspec import Struct
 from sqlalchemy.engine import Connection
 
 from zimun_sync.normalize import Kind, Suppressions
@@ -27,8 +27,7 @@ _KEY_BYTES: Final = 32
 Status = Literal["pending", "done", "by_hand"]
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(Struct, frozen=True):
     """What one sink did for a request.
 
     Args:
@@ -44,8 +43,7 @@ class Receipt:
     updated_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Forgetting:
+class Forgetting(Struct, frozen=True):
     """A request to forget someone.
 
     Args:
@@ -78,8 +76,7 @@ class Forgetting:
         return self.waits or "by_hand" in self.statuses
 
 
-@dataclass(frozen=True, slots=True)
-class Owed:
+class Owed(Struct, frozen=True):
     """What is still owed to people who asked to be forgotten.
 
     Args:

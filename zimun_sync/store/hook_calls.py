@@ -1,7 +1,6 @@
 """Calls of hooks that are due or were made, kept so that a restart forgets none."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -17,8 +16,7 @@ _WAITING = "waiting"
 Needs = Mapping[str, Mapping[str, int]]
 
 
-@dataclass(frozen=True, slots=True)
-class NewCall:
+class NewCall(msgspec.Struct, frozen=True):
     """A call to be made.
 
     Args:
@@ -37,8 +35,7 @@ class NewCall:
     created_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class HookCall:
+class HookCall(msgspec.Struct, frozen=True):
     """A call that is not over.
 
     Args:

@@ -1,10 +1,10 @@
 """The inbox: webhook events, durable before they are acknowledged, each id once."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import sqlalchemy as sa
+from msgspec import Struct
 from sqlalchemy.engine import Connection
 
 from zimun_sync.normalize import Normalized, Refused
@@ -29,8 +29,7 @@ WEBHOOK: Final = "webhook"
 _CHUNK: Final = 5_000
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(Struct, frozen=True):
     """A webhook event whose signature was found good.
 
     Args:
@@ -47,8 +46,7 @@ class Received:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingEvent:
+class WaitingEvent(Struct, frozen=True):
     """An event that was not looked at yet. `id` grows in order of arrival."""
 
     id: int
@@ -57,8 +55,7 @@ class WaitingEvent:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Thin:
+class Thin(Struct, frozen=True):
     """A record that has to be fetched by id, for the sake of these events."""
 
     key: str
@@ -82,8 +79,7 @@ class Fetched(NamedTuple):
     correction: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Understood:
+class Understood(Struct, frozen=True):
     """What events came to.
 
     Args:

@@ -1,9 +1,9 @@
 """Looking at a state from outside, whatever its schema: what support wants to know first."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
+from msgspec import Struct
 from sqlalchemy.engine import URL
 
 from zimun_sync.errors import StoreError
@@ -14,8 +14,7 @@ from zimun_sync.store.facts import Facts, facts_of, held
 from zimun_sync.store.leases import Holder
 
 
-@dataclass(frozen=True, slots=True)
-class CopyOfState:
+class CopyOfState(Struct, frozen=True):
     """A copy beside the state; `made_at`: microseconds since the epoch, UTC."""
 
     file: Path
@@ -23,8 +22,7 @@ class CopyOfState:
     made_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class StateInfo:
+class StateInfo(Struct, frozen=True):
     """A state, seen from outside.
 
     Args:

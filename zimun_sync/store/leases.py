@@ -2,7 +2,6 @@
 
 import os
 import socket
-from dataclasses import dataclass
 
 import msgspec
 import sqlalchemy as sa
@@ -45,8 +44,7 @@ class Holder(msgspec.Struct, frozen=True):
         return f"process {self.pid} on {self.host}, since {since}"
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(msgspec.Struct, frozen=True):
     """A right to write, as long as `epoch` is still the name's greatest."""
 
     name: str

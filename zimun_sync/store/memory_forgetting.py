@@ -1,7 +1,6 @@
 """What a sink remembers of people who asked to be forgotten, and its removal."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Final, cast
 
 import msgspec
@@ -18,8 +17,7 @@ _NOBODY: Final = msgspec.msgpack.encode(("", "", ""))
 _THERE: Final = (IdState.LINKED, IdState.INTENDED)
 
 
-@dataclass(frozen=True, slots=True)
-class Remembered:
+class Remembered(msgspec.Struct, frozen=True):
     """One sink's rows, within a transaction of the caller's.
 
     Args:

@@ -2,11 +2,11 @@
 
 from array import array
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
 import sqlalchemy as sa
+from msgspec import Struct
 from sqlalchemy.engine import Connection
 
 from zimun_sync.model import STREAMS
@@ -41,8 +41,7 @@ class MissingState(StrEnum):
     UNLISTED = "unlisted"  #: the next complete listing: it answered by id all the same
 
 
-@dataclass(frozen=True, slots=True)
-class Brake:
+class Brake(Struct, frozen=True):
     """How many records may go missing at once: the larger of the two.
 
     Args:
@@ -58,8 +57,7 @@ class Brake:
         return missing_now > max(self.least, self.share * held)
 
 
-@dataclass(frozen=True, slots=True)
-class Missed:
+class Missed(Struct, frozen=True):
     """What a complete listing did not bring.
 
     Args:

@@ -1,18 +1,17 @@
 """What sinks noticed that a person may want to mend: once a subject, until it is removed."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
 from typing import Any
 
 import sqlalchemy as sa
+from msgspec import Struct
 from sqlalchemy.engine import Connection
 
 from zimun_sync.store.database import Database
 from zimun_sync.store.schema import sink_notices
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """Something noticed; times are microseconds since the epoch, UTC.
 
     Args:
@@ -34,7 +33,7 @@ class Notice:
     last_at: int
 
 
-_NAMES = [field.name for field in fields(Notice)]
+_NAMES = Notice.__struct_fields__
 _COLUMNS = tuple(sink_notices.c[name] for name in _NAMES)
 
 

@@ -2,11 +2,11 @@
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import sqlalchemy as sa
+from msgspec import Struct
 
 from zimun_sync.model import APPOINTMENT_VERSIONS
 from zimun_sync.store.clock import Clock, micros
@@ -23,8 +23,7 @@ GIVEN_UP: Final = "failed"
 _OLDEST_AMONG: Final = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class Backlog:
+class Backlog(Struct, frozen=True):
     """Webhook events of a source that are not settled yet.
 
     Args:
@@ -36,8 +35,7 @@ class Backlog:
     oldest: int
 
 
-@dataclass(frozen=True, slots=True)
-class QuarantineCount:
+class QuarantineCount(Struct, frozen=True):
     """Waiting entries of one source; `sink` is empty where they could not be normalized."""
 
     source: str
@@ -45,8 +43,7 @@ class QuarantineCount:
     entries: int
 
 
-@dataclass(frozen=True, slots=True)
-class GivenUp:
+class GivenUp(Struct, frozen=True):
     """A hook whose latest call was given up.
 
     Args:
@@ -60,8 +57,7 @@ class GivenUp:
     given_up_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(Struct, frozen=True):
     """What the state takes and what is left.
 
     Args:

@@ -2,9 +2,9 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import repeat
 
+from msgspec import Struct
 from sqlalchemy.engine import Connection
 
 from zimun_sync.normalize import Normalized, Refused
@@ -30,8 +30,7 @@ from zimun_sync.store.runs import count_changes, turn_page
 from zimun_sync.store.seen import Brought, before_page, keep_seen
 
 
-@dataclass(frozen=True, slots=True)
-class PageRecords:
+class PageRecords(Struct, frozen=True):
     """A fetched page, normalized.
 
     Args:
@@ -57,8 +56,7 @@ class PageRecords:
     correction: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class PageOutcome:
+class PageOutcome(Struct, frozen=True):
     """What a committed page did.
 
     Args:

@@ -1,10 +1,10 @@
 """Quarantine: dead ends with their reason, one entry a record and sink, until a good version."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 
 import sqlalchemy as sa
+from msgspec import Struct
 from sqlalchemy.engine import Connection
 
 from zimun_sync.errors import ConfigError
@@ -20,8 +20,7 @@ _WAITING = ("open", "retry")
 _UNSETTLED = (*_WAITING, "dropped")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """An entry as people see it.
 
     Args:

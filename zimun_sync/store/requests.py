@@ -1,7 +1,6 @@
 """What commands ask of the running daemon, and what came of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -12,8 +11,7 @@ from zimun_sync.store.database import Database
 from zimun_sync.store.schema import requests
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """Something to do.
 
     Args:

@@ -3,11 +3,11 @@
 import sqlite3
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
+from msgspec import Struct
 from sqlalchemy.engine import URL, Connection
 
 from zimun_sync.errors import ConfigError, LeaseHeld, StateUnreadable, StoreError
@@ -50,8 +50,7 @@ _REMOTE_HINT: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Restored:
+class Restored(Struct, frozen=True):
     """A state that was restored.
 
     Args:

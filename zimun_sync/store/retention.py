@@ -1,10 +1,10 @@
 """What is over and past its time leaves the state, a bounded number of rows at a time."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 import sqlalchemy as sa
+from msgspec import Struct
 
 from zimun_sync.store.clock import Clock, micros
 from zimun_sync.store.database import Database
@@ -39,8 +39,7 @@ _ORDER: Final = ("since", "version", "correction", "hash")
 Condition = sa.ColumnElement[bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Keep:
+class Keep(Struct, frozen=True):
     """How many days to keep what is over; None keeps it for ever."""
 
     inbox_days: int | None
@@ -49,8 +48,7 @@ class Keep:
     quarantine_days: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Cleaned:
+class Cleaned(Struct, frozen=True):
     """How many rows of each kind were removed."""
 
     inbox: int

@@ -1,7 +1,8 @@
 """A run: one listing of one stream, with its checkpoint and its counts."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 #: Stands for the token of a listing's first page, which has none.
 FIRST_PAGE = ""
@@ -18,8 +19,7 @@ class RunStatus(StrEnum):
     NOT_OFFERED = "not_offered"  #: this API has no such list
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """A run as the store knows it; times are microseconds since the epoch, UTC.
 
     Args:

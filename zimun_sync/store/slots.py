@@ -1,10 +1,10 @@
 """Scheduled slots: which one each job has taken, so that none is run twice."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 import sqlalchemy as sa
+from msgspec import Struct
 
 from zimun_sync.store.clock import Clock, micros
 from zimun_sync.store.database import Database
@@ -15,8 +15,7 @@ from zimun_sync.store.schema import slots
 _AHEAD: Final = 86_400 * 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(Struct, frozen=True):
     """The latest slot that a job has taken.
 
     Args:

@@ -1,9 +1,9 @@
 """What is wrong, remembered, so that a change is told once, also across restarts."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 import sqlalchemy as sa
+from msgspec import Struct
 from sqlalchemy.engine import Connection
 
 from zimun_sync.store.clock import Clock, micros
@@ -11,8 +11,7 @@ from zimun_sync.store.database import Database
 from zimun_sync.store.schema import troubles
 
 
-@dataclass(frozen=True, slots=True)
-class Remembered:
+class Remembered(Struct, frozen=True):
     """A trouble that was told and is not over.
 
     Args:
@@ -24,8 +23,7 @@ class Remembered:
     since: int
 
 
-@dataclass(frozen=True, slots=True)
-class Turns:
+class Turns(Struct, frozen=True):
     """What a look at the present changed.
 
     Args:

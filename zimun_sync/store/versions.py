@@ -1,9 +1,9 @@
 """What the store knows of one record: the version that stands, and those before it."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from msgspec import Struct
 
 from zimun_sync.model import Row
 from zimun_sync.normalize import unpack_row
@@ -12,8 +12,7 @@ from zimun_sync.store.listings import Listings
 from zimun_sync.store.schema import history, records
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(Struct, frozen=True):
     """One state of a record; times are microseconds since the epoch, UTC.
 
     Args:

@@ -4,9 +4,11 @@ Nothing here waits, logs or talks to anyone, so every rule is a row of a table i
 """
 
 import math
-from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from zimun_sync.errors import SourceError
 from zimun_sync.network.headers import retry_after
@@ -22,8 +24,7 @@ _BEYOND = 600  # no HTTP status is as high
 _WORTH_ANOTHER_TRY = {HTTPStatus.REQUEST_TIMEOUT, _TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     """Where a call stands.
 
     Args:
@@ -61,8 +62,7 @@ class Attempt:
         return replace(self, elapsed=self.elapsed + seconds)
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(Struct, frozen=True):
     """How far retrying goes; see the settings of the same names."""
 
     max_attempts: int
@@ -71,26 +71,22 @@ class Budget:
     max_retry_after: float
 
 
-@dataclass(frozen=True, slots=True)
-class Accept:
+class Accept(Struct, frozen=True):
     """The answer is good."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reauthenticate:
+class Reauthenticate(Struct, frozen=True):
     """The token was refused: fetch another and send the same request again, at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(Struct, frozen=True):
     """Send the same request again after `after` seconds; `ordered` if the server said so."""
 
     after: float
     ordered: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Fail:
+class Fail(Struct, frozen=True):
     """Raise `error`; where `hold` is given, send nothing at all for so many seconds."""
 
     error: SourceError

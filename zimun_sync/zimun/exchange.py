@@ -1,10 +1,10 @@
 """Carries a call through to its answer: attempt, decide, wait, repeat."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol, TypeVar, cast
 
 import httpx
+from msgspec import Struct
 
 from zimun_sync.zimun.decisions import Accept, Attempt, Budget, Fail, Reauthenticate, Retry, decide
 from zimun_sync.zimun.gate import Gate
@@ -17,8 +17,7 @@ from zimun_sync.zimun.wire import Call, Reply
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(Struct, frozen=True):
     """Told to the observer before a wait.
 
     Args:

@@ -1,7 +1,8 @@
 """The facts of one attempt at a call: all that deciding and error messages may know of it."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Purpose(StrEnum):
@@ -23,8 +24,7 @@ class Fault(StrEnum):
     TOO_LARGE = "too-large"  #: an answer is larger than is taken
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """The facts of one attempt.
 
     Args:

@@ -1,6 +1,5 @@
 """Pages of a listing: raw items, the token of the next page, and when all this was true."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
@@ -11,8 +10,7 @@ from zimun_sync.zimun.answers import decode
 from zimun_sync.zimun.wire import Reply
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """One page as it came.
 
     Args:

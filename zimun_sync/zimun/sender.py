@@ -1,10 +1,12 @@
 """One attempt at a call: send it, read the answer within its limits, say what came of it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 import httpx
+from msgspec import Struct
+from msgspec.structs import replace
 
 from zimun_sync.network.body import ACCEPT_ENCODING, BodyFault, BodyTooLarge, read_body
 from zimun_sync.network.failures import is_untrusted
@@ -33,8 +35,7 @@ class Tried(Generic[T]):
     cause: Exception | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Start:
+class _Start(Struct, frozen=True):
     """When an attempt began: seconds since the epoch by our clock, and monotonic ones."""
 
     sent: float

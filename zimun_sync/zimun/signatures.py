@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
+from msgspec import Struct
+
 from zimun_sync.errors import ZimunSyncError
 
 Scheme = Literal["standard", "hmac"]
@@ -49,8 +51,7 @@ class SignatureRefused(ZimunSyncError):
         self.code = code
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
+class Verified(Struct, frozen=True):
     """A request that was signed with one of our secrets.
 
     Args:

@@ -3,9 +3,10 @@
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Event, Lock
+
+from msgspec import Struct
 
 from zimun_sync.errors import SourceUnavailable
 from zimun_sync.network.headers import http_date
@@ -14,8 +15,7 @@ from zimun_sync.network.headers import http_date
 DATE_RESOLUTION = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
+class Timing(Struct, frozen=True):
     """Where the client takes time and chance from; tests and simulations give their own.
 
     Args:

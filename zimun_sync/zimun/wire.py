@@ -1,13 +1,13 @@
 """A request to make and the answer it got."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from zimun_sync.zimun.outcome import Purpose
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A request to make.
 
     Args:
@@ -31,8 +31,7 @@ class Call:
     private: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """An answer, read to its end.
 
     Args:
