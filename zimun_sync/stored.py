@@ -77,8 +77,7 @@ class PackedChanges(Sequence[StoredChange]):
         """What the changes are without their rows, which stay packed."""
         seqs, keys, packed, hashes, *_ = self._columns
         gone = [each is None for each in packed]
-        shown = map(_shown, hashes, gone)
-        return list(_made(Head, seqs, keys, shown, gone))
+        return list(_made(Head, seqs, keys, _shown(hashes, gone), gone))
 
     def chosen(self, which: Iterable[bool]) -> Self:
         """Those of the changes that are marked, one mark a change."""
@@ -125,7 +124,7 @@ class PackedChanges(Sequence[StoredChange]):
             first if row is not None and row[self._updated_at] is None else seen
             for row, seen, first in zip(rows, observed, since, strict=True)
         ]
-        shown = map(_shown, hashes, gone)
+        shown = _shown(hashes, gone)
         return _made(StoredChange, seqs, keys, rows, shown, run_ids, known_at)
 
 
@@ -148,8 +147,10 @@ def chosen(changes: Sequence[StoredChange], which: Iterable[bool]) -> Sequence[S
     return list(compress(changes, which))
 
 
-def _shown(digest: bytes, gone: bool) -> str:
-    return "" if gone else digest.hex()
+def _shown(hashes: Sequence[bytes], gone: Sequence[bool]) -> Iterable[str]:
+    if not any(gone):
+        return map(bytes.hex, hashes)
+    return ["" if each else digest.hex() for digest, each in zip(hashes, gone, strict=True)]
 
 
 def _unpacked(rows: Sequence[bytes]) -> list[Row]:

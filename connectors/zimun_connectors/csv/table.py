@@ -33,11 +33,13 @@ class News:
     Args:
         source: whose they are.
         changes: the changes, in sequence order.
+        heads: the same without their rows.
         replaced: keys among them that the table knew before.
     """
 
     source: str
     changes: Sequence[StoredChange]
+    heads: Sequence[Head]
     replaced: list[str]
 
 
@@ -91,8 +93,9 @@ class Table:
         offered = heads(changes)
         known = self._index.known(source, [head.key for head in offered])
         which = [_is_news(head, known.get(head.key)) for head in offered]
-        replaced = [head.key for head in compress(offered, which) if head.key in known]
-        return News(source, chosen(changes, which), replaced)
+        news = list(compress(offered, which))
+        replaced = [head.key for head in news if head.key in known]
+        return News(source, chosen(changes, which), news, replaced)
 
     def known(self, source: str, keys: Sequence[str]) -> list[str]:
         """Those of the keys that were ever written."""
@@ -100,16 +103,15 @@ class Table:
 
     def append(self, news: News) -> list[Entry]:
         """Add the changes' lines to the log, durably; only `record` makes them count."""
-        written = heads(news.changes)
-        upserts = chosen(news.changes, (not head.deleted for head in written))
+        upserts = chosen(news.changes, (not head.deleted for head in news.heads))
         lengths: list[int] = []
         log.append(self.path, self.extent.size, self._spelled(news.source, upserts, lengths))
         left = iter(lengths)
-        sizes = [0 if head.deleted else next(left) for head in written]
+        sizes = [0 if head.deleted else next(left) for head in news.heads]
         starts = accumulate(sizes, initial=self.extent.size)
         return [
             (head.key, head.seq, head.hash, start, size)
-            for head, start, size in zip(written, starts, sizes, strict=False)
+            for head, start, size in zip(news.heads, starts, sizes, strict=False)
         ]
 
     def _spelled(
