@@ -21,7 +21,7 @@ from zimun_sync.freshness import Freshness
 from zimun_sync.ids import Lookup, Memory
 from zimun_sync.model import STREAMS, Op, Stream, from_micros, to_python
 from zimun_sync.promoting import filled, hash_of_filled
-from zimun_sync.stored import Head, PackedChanges, StoredChange, heads
+from zimun_sync.stored import Head, StoredChange, all_have, heads
 
 __all__ = [
     "Adopts",
@@ -113,7 +113,7 @@ class Batch:
     asked: bool = False
 
     def __post_init__(self) -> None:
-        if self.stream.promoted or not _all_have(self.stored, len(self.stream.content)):
+        if self.stream.promoted or not all_have(self.stored, len(self.stream.content)):
             rows = [_filled(self.stream, each) for each in self.stored]
             object.__setattr__(self, "stored", rows)  # part of making it
 
@@ -150,13 +150,6 @@ class Batch:
             "_synced_at": observed_at,
         }
         return Change(stored.seq, Op.UPSERT, stored.key, row, stored.hash, observed_at)
-
-
-def _all_have(stored: Sequence[StoredChange], values: int) -> bool:
-    """Whether every row has so many values."""
-    if isinstance(stored, PackedChanges):
-        return stored.all_have(values)
-    return all(each.row is None or len(each.row) == values for each in stored)
 
 
 def _filled(stream: Stream, change: StoredChange) -> StoredChange:

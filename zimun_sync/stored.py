@@ -46,6 +46,7 @@ class Head(NamedTuple):
     key: str
     hash: str
     deleted: bool
+    run_id: str
 
 
 class _Columns(NamedTuple):
@@ -75,9 +76,9 @@ class PackedChanges(Sequence[StoredChange]):
 
     def heads(self) -> list[Head]:
         """What the changes are without their rows, which stay packed."""
-        seqs, keys, packed, hashes, *_ = self._columns
+        seqs, keys, packed, hashes, run_ids, *_ = self._columns
         gone = [each is None for each in packed]
-        return list(_made(Head, seqs, keys, _shown(hashes, gone), gone))
+        return list(_made(Head, seqs, keys, _shown(hashes, gone), gone, run_ids))
 
     def chosen(self, which: Iterable[bool]) -> Self:
         """Those of the changes that are marked, one mark a change."""
@@ -137,7 +138,7 @@ def heads(changes: Sequence[StoredChange]) -> list[Head]:
     """What changes are without their rows, which are not read for it."""
     if isinstance(changes, PackedChanges):
         return changes.heads()
-    return [Head(each.seq, each.key, each.hash, each.row is None) for each in changes]
+    return [Head(c.seq, c.key, c.hash, c.row is None, c.run_id) for c in changes]
 
 
 def chosen(changes: Sequence[StoredChange], which: Iterable[bool]) -> Sequence[StoredChange]:
@@ -145,6 +146,13 @@ def chosen(changes: Sequence[StoredChange], which: Iterable[bool]) -> Sequence[S
     if isinstance(changes, PackedChanges):
         return changes.chosen(which)
     return list(compress(changes, which))
+
+
+def all_have(changes: Sequence[StoredChange], values: int) -> bool:
+    """Whether every row has so many values."""
+    if isinstance(changes, PackedChanges):
+        return changes.all_have(values)
+    return all(each.row is None or len(each.row) == values for each in changes)
 
 
 def _shown(hashes: Sequence[bytes], gone: Sequence[bool]) -> Iterable[str]:

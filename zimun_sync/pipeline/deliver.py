@@ -335,7 +335,7 @@ class Delivery:
         rejected = {rejection.key for rejection in result.rejected}
         held = [head.key for head in batch.heads if head.key not in rejected]
         seq = max(offset, batch.last_seq)
-        delivered = Delivered(seq, held, result.rejected, batch.stored[-1].run_id)
+        delivered = Delivered(seq, held, result.rejected, batch.heads[-1].run_id)
         recorded = self.store.deliveries.record(
             self.lease, place, fingerprint, delivered, began_at=offset
         )

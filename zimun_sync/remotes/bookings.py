@@ -65,7 +65,7 @@ def _booking(
     return Booking(
         id=change.key,
         key=key,
-        run_id=batch.stored[number].run_id,
+        run_id=batch.heads[number].run_id,
         action=action,
         names=names,
         person=person_of(row),

@@ -10,7 +10,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from zimun_connectors.common.state import SinkState
-from zimun_sync.sinks import StoredChange
+from zimun_sync.sinks import Head, StoredChange
+from zimun_sync.stored import chosen, heads
 
 #: `record`: every record ever written; an empty hash: deleted. `claim`: what all this belongs to.
 _TABLES: Final = """
@@ -83,10 +84,12 @@ class Memory(SinkState):
             FROM json_each(?) AS j CROSS JOIN record AS r
             WHERE r.stream = ? AND r.source = ? AND r.key = j.value
         """
-        keys = _json(sorted(change.key for change in stored))
+        offered = heads(stored)
+        keys = _json(sorted(head.key for head in offered))
         (found,) = self.db.execute(select, (keys, stream, source)).fetchone()
         known = {key: (seq, digest) for key, seq, digest in msgspec.json.decode(found)}
-        return [change for change in stored if _is_news(change, *known.get(change.key, (-1, "")))]
+        which = [_is_news(head, *known.get(head.key, (-1, ""))) for head in offered]
+        return list(chosen(stored, which))
 
     def put(self, stream: str, source: str, changes: Iterable[StoredChange]) -> None:
         """Remember what was written; within the caller's transaction."""
@@ -131,7 +134,7 @@ class Memory(SinkState):
             )
 
 
-def _is_news(change: StoredChange, seq: int, digest: str) -> bool:
+def _is_news(change: Head, seq: int, digest: str) -> bool:
     return change.seq >= seq and change.hash != digest
 
 
