@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
+from unittest.mock import patch
 
 from tests.simulation.oracle import check
 from tests.simulation.profile import drawn
@@ -16,6 +17,7 @@ from tests.simulation.scenario import Scenario
 from tests.simulation.settling import Settling
 from tests.simulation.watch import Watch
 from tests.simulation.world import World
+from zimun_sync.store import keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,9 @@ class Outcome:
 def run(seed: int, told: Callable[[str], None] | None = None) -> Outcome:
     """Play one scenario."""
     chance = Random(seed)
-    with TemporaryDirectory(prefix="zimun-sim-", dir=_memory()) as folder:
+    # Its listings are short: so that keys are gathered and settled in them as in long ones.
+    short = patch.multiple(keys, GATHERED=chance.choice((4, 12, 40)), FEW=chance.choice((1, 3)))
+    with short, TemporaryDirectory(prefix="zimun-sim-", dir=_memory()) as folder:
         world = World(
             seed, drawn(chance), Path(folder), chance, real=_real(seed, Path(folder)), told=told
         )

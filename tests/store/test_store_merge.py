@@ -28,7 +28,7 @@ def standing(arrival: Incoming, before: Standing | None = None) -> Standing:
         (0, NOTHING_OVERRULED) if before is None else (before.correction, before.overruled)
     )
     version, deleted, content, row, _ = arrival
-    return Standing(1, correction, overruled, version, version, deleted, content, row, RECEIVED)
+    return Standing(1, correction, overruled, version, version, deleted, content, row, RECEIVED, 1)
 
 
 def rank(arrival: Incoming | Standing) -> tuple[int, bool, bytes]:

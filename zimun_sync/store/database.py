@@ -65,6 +65,7 @@ class Database:
 
     Attributes:
         path: the file of a SQLite state.
+        rollbacks: write transactions of this object that did not commit, or may not have.
     """
 
     def __init__(self, url: URL, busy_seconds: float = BUSY_SECONDS) -> None:
@@ -82,6 +83,7 @@ class Database:
         # SQLite has one writer: queueing in the process beats polling a locked file.
         self._one_writer = Lock()
         self._file: tuple[int, int] | None = None
+        self.rollbacks = 0
         self._statements: dict[tuple[sa.Insert, int], str] = {}
 
     def _engine(self) -> Engine:
@@ -115,8 +117,12 @@ class Database:
         options = {_WRITE: True, _DURABLE: durable}
         with self._told_plainly(), self._one_writer, self.engine.connect() as plain:
             connection = plain.execution_options(**options)
-            with connection.begin():
-                yield connection
+            try:
+                with connection.begin():
+                    yield connection
+            except BaseException:
+                self.rollbacks += 1
+                raise
 
     def _refuse_another_file(self) -> None:
         """Refuse to go on with a file that nobody will find again.

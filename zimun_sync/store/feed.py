@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 
 from zimun_sync.model import APPOINTMENT_VERSIONS, PULLED
 from zimun_sync.store.database import Database
+from zimun_sync.store.keys import of_keys
 from zimun_sync.store.listings import Listings
 from zimun_sync.store.schema import records, sources
 from zimun_sync.store.version_feed import VersionFeed
@@ -123,8 +124,7 @@ class Feed:
         """These records as the source gave them last; empty for those that are deleted."""
         with self._database.read() as connection:
             query = sa.select(records.c.key, records.c.raw).where(
-                self._of(connection, source, stream),
-                self._database.among(records.c.key, self._database.list_of(sorted(keys))),
+                self._among(connection, source, stream, keys)
             )
             return {row.key: row.raw for row in connection.execute(query)}
 
@@ -171,13 +171,16 @@ class Feed:
         with self._database.read() as connection:
             query = (
                 sa.select(*_COLUMNS)
-                .where(
-                    self._of(connection, source, stream),
-                    self._database.among(records.c.key, self._database.list_of(sorted(keys))),
-                )
+                .where(self._among(connection, source, stream, keys))
                 .order_by(records.c.seq)
             )
             return connection.execute(query).all()
+
+    def _among(
+        self, connection: Connection, source: str, stream: str, keys: Collection[str]
+    ) -> sa.ColumnElement[bool]:
+        listing = self._listings.number(connection, source, stream)
+        return of_keys(self._database, listing, self._database.list_of(sorted(keys)))
 
     def _of(self, connection: Connection, source: str, stream: str) -> sa.ColumnElement[bool]:
         return records.c.listing == self._listings.number(connection, source, stream)

@@ -1,12 +1,13 @@
 """Keeping versions that do not stand: those that were superseded, and those that came late."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from zimun_sync.store.database import Database
+from zimun_sync.store.keys import of_keys
 from zimun_sync.store.schema import history, records
 
 _NAMES: Final = [column.name for column in history.columns]
@@ -30,7 +31,7 @@ class History:
         self._add = database.upsert(history).values(dict.fromkeys(_NAMES)).on_conflict_do_nothing()
         at_key = (history.c.listing == sa.bindparam("at"), history.c.key == sa.bindparam("of"))
         self._stamp = sa.update(history).where(*at_key).values(seq=sa.bindparam("new_seq"))
-        self._supersede, self._follow = _supersede(database), _follow(database)
+        self._supersede = _supersede(database)
 
     def supersede(
         self, connection: Connection, listing: int, keys: Sequence[str], now: int
@@ -41,12 +42,17 @@ class History:
         which = {"at": listing, "of": self._database.list_of(keys), "now": now}
         connection.execute(self._supersede, which)
 
-    def follow(self, connection: Connection, listing: int, keys: Sequence[str]) -> None:
-        """Let the past of these records be read anew: what stands after it has changed."""
-        if not keys:
-            return
-        which = {"at": listing, "of": self._database.list_of(keys)}
-        connection.execute(self._follow, which)
+    def follow(self, connection: Connection, listing: int, seqs: Mapping[str, int]) -> None:
+        """Let the past of these records be read anew: what stands after it has changed.
+
+        Args:
+            connection: in a transaction.
+            listing: the number of their listing.
+            seqs: sequences of what stands now, by key.
+        """
+        if seqs:
+            stamps = [{"at": listing, "of": key, "new_seq": seq} for key, seq in seqs.items()]
+            connection.execute(self._stamp, stamps)
 
     def unknown(
         self, connection: Connection, rows: Sequence[tuple[Any, ...]]
@@ -81,14 +87,18 @@ class History:
     def _split(self, connection: Connection, late: dict[str, Any]) -> None:
         for table in (records, history):
             around = (
-                table.c.listing == late["listing"],
-                table.c.key == late["key"],
+                self._at(table, late["listing"], late["key"]),
                 table.c.hash != late["hash"],
                 table.c.since < late["version"],
                 _comes_after(table, late),
             )
             self._copy_first_sight(connection, table, around, late)
             connection.execute(sa.update(table).where(*around).values(since=table.c.version))
+
+    def _at(self, table: sa.Table, listing: int, key: str) -> sa.ColumnElement[bool]:
+        if table is records:
+            return of_keys(self._database, listing, self._database.list_of([key]))
+        return sa.and_(table.c.listing == listing, table.c.key == key)
 
     def _copy_first_sight(
         self,
@@ -109,22 +119,12 @@ class History:
 def _supersede(database: Database) -> sa.Insert:
     """Copy the versions of records as they stand."""
     standing = (*(records.c[name] for name in _KEPT), sa.bindparam("now", type_=sa.BigInteger))
-    old = sa.select(*standing, sa.false()).where(*_among(database, records))
+    old = sa.select(*standing, sa.false()).where(
+        of_keys(database, sa.bindparam("at"), sa.bindparam("of"))
+    )
     keep = database.upsert(history).from_select([*_KEPT, "superseded_at", "pruned"], old)
     statement: sa.Insert = keep.on_conflict_do_nothing()
     return statement
-
-
-def _follow(database: Database) -> sa.Update:
-    """Give past versions the sequence of their record."""
-    same = (records.c.listing == history.c.listing, records.c.key == history.c.key)
-    present = sa.select(records.c.seq).where(*same).scalar_subquery()
-    return sa.update(history).where(*_among(database, history)).values(seq=present)
-
-
-def _among(database: Database, table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
-    keys = database.among(table.c.key, sa.bindparam("of"))
-    return table.c.listing == sa.bindparam("at"), keys
 
 
 def _comes_after(table: sa.Table, late: dict[str, Any]) -> sa.ColumnElement[bool]:

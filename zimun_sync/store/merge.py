@@ -14,7 +14,7 @@ NOTHING_OVERRULED = -(2**63)
 
 
 class Standing(NamedTuple):
-    """What the store holds of a record, as far as merging is concerned."""
+    """What the store holds of a record, as far as merging is concerned; `id`: its number there."""
 
     seq: int
     correction: int
@@ -25,6 +25,7 @@ class Standing(NamedTuple):
     hash: bytes
     row_hash: bytes
     observed_at: int
+    id: int
 
 
 class Incoming(NamedTuple):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -10,6 +11,7 @@ from sqlalchemy.engine import Connection
 from zimun_sync.normalize import Normalized
 from zimun_sync.store.database import Database
 from zimun_sync.store.history import History
+from zimun_sync.store.keys import Keys, record_id
 from zimun_sync.store.listings import Listings
 from zimun_sync.store.merge import NOTHING_OVERRULED, Incoming, Standing, Verdict, judge
 from zimun_sync.store.schema import records, sources
@@ -25,6 +27,8 @@ _DRAW = (
     .returning(sources.c.seq)
 )
 _NAMES = [column.name for column in records.columns]
+#: What a record keeps for ever.
+_STAYS = ("id", "listing", "key")
 _NO_SEQ = 0  # drawn once it is known that the version is new
 
 
@@ -61,8 +65,8 @@ class Sorted:
 
     Args:
         changed: they stand from now on.
-        superseded: keys whose standing version moves to history.
-        refreshed: nothing new to sinks, with the sequence that stays theirs.
+        superseded: number in the store, by key, of those whose standing version moves to history.
+        refreshed: nothing new to sinks, with what stands.
         late: they only belong into history, at the time they tell.
         disputed: keys whose standing version has to be confirmed by id.
         seqs: by key, the sequence of every record that arrived, whatever became of it.
@@ -70,8 +74,8 @@ class Sorted:
     """
 
     changed: list[Arrival] = field(default_factory=list)
-    superseded: list[str] = field(default_factory=list)
-    refreshed: list[tuple[Arrival, int]] = field(default_factory=list)
+    superseded: dict[str, int] = field(default_factory=dict)
+    refreshed: list[tuple[Arrival, Standing]] = field(default_factory=list)
     late: list[Arrival] = field(default_factory=list)
     disputed: list[str] = field(default_factory=list)
     seqs: dict[str, int] = field(default_factory=dict)
@@ -96,21 +100,18 @@ class Merger:
             "OR ROLLBACK", dialect="sqlite"
         )
         self._put = insert.values(dict.fromkeys(_NAMES)).on_conflict_do_update(
-            index_elements=["listing", "key"],
-            set_={name: insert.excluded[name] for name in _NAMES[2:]},
+            index_elements=["id"],
+            set_={name: insert.excluded[name] for name in _NAMES if name not in _STAYS},
         )
         # What was learnt, and when, stays: nothing new was. So does the row that sinks were told
         # of: where rules have changed since it was made, it is renormalizing that replaces it.
-        kept = ("run_id", "observed_at", "row", "row_hash")
+        kept = (*_STAYS, "run_id", "observed_at", "row", "row_hash")
         self._refresh = insert.values(dict.fromkeys(_NAMES)).on_conflict_do_update(
-            index_elements=["listing", "key"],
-            set_={name: insert.excluded[name] for name in _NAMES[2:] if name not in kept},
+            index_elements=["id"],
+            set_={name: insert.excluded[name] for name in _NAMES if name not in kept},
         )
         columns = [records.c.key, *(records.c[name] for name in Standing._fields)]
-        self._find = sa.select(*columns).where(
-            records.c.listing == sa.bindparam("listing"),
-            database.among(records.c.key, sa.bindparam("values")),
-        )
+        self._keys = Keys(database, columns)
         self._history = History(database)
 
     def take(
@@ -152,7 +153,8 @@ class Merger:
         sorted_ = Sorted()
         if not _same(standing, arrival):
             sorted_.changed.append(_overruling(arrival, standing))
-            sorted_.superseded.append(key)
+            if standing is not None:
+                sorted_.superseded[key] = standing.id
         self.store(connection, origin, sorted_, now)
         return sorted_
 
@@ -160,27 +162,34 @@ class Merger:
         self, connection: Connection, origin: Origin, keys: Sequence[str]
     ) -> dict[str, Standing]:
         """What stands of these records, by key."""
-        listing = self._listing(connection, origin)
-        among = self._database.list_of(keys)
-        rows = connection.execute(self._find, {"listing": listing, "values": among})
-        return {row[0]: Standing._make(row[1:]) for row in rows.all()}
+        rows = self._keys.find(connection, self._listing(connection, origin), keys)
+        return {row[0]: Standing._make(row[1:]) for row in rows}
 
     def store(self, connection: Connection, origin: Origin, sorted_: Sorted, now: int) -> None:
         """Write what was decided."""
         changed = sorted(sorted_.changed, key=_key)  # neighbours in the key index go in together
-        listing = self._listing(connection, origin)
-        self._history.supersede(connection, listing, sorted_.superseded, now)
+        listing, known = self._listing(connection, origin), sorted_.superseded
+        self._history.supersede(connection, listing, [*known], now)
         last = draw_seqs(connection, origin.source, len(changed))
-        first = last - len(changed) + 1
+        drawn = range(last - len(changed) + 1, last + 1)
+        seqs = dict(zip(map(_key, changed), drawn, strict=True))
+        new = {key: record_id(listing, seq) for key, seq in seqs.items() if key not in known}
+        ids = {**new, **known}
         at = _Stamp(listing, origin.run_id, now)
-        new = [_record_row(at, arrival, seq) for seq, arrival in enumerate(changed, start=first)]
-        refreshed = [_record_row(at, arrival, seq) for arrival, seq in sorted_.refreshed]
-        put = self._put if sorted_.superseded else self._add
-        self._database.insert_many(connection, put, new)
-        self._database.insert_many(connection, self._refresh, refreshed)
-        self._history.follow(connection, listing, sorted_.superseded)
+        rows = _record_rows(at, changed, drawn, [ids[key] for key in seqs])
+        self._database.insert_many(connection, self._put if known else self._add, rows)
+        if sorted_.refreshed:
+            arrivals, were = zip(*sorted_.refreshed, strict=True)
+            rows = _record_rows(at, arrivals, [was.seq for was in were], [was.id for was in were])
+            self._database.insert_many(connection, self._refresh, rows)
+        self._keys.add(connection, listing, new)
+        self._history.follow(connection, listing, {key: seqs[key] for key in known})
         self._keep_late(connection, origin, at, sorted_.late)
-        sorted_.seqs |= {each.record.key: seq for seq, each in enumerate(changed, start=first)}
+        sorted_.seqs |= seqs
+
+    def settle(self, connection: Connection, origin: Origin) -> None:
+        """Bring what was put off in a long listing to its end, when that is read."""
+        self._keys.settle(connection, self._listing(connection, origin))
 
     def keep_older(
         self, connection: Connection, origin: Origin, arrival: Arrival, now: int
@@ -206,15 +215,26 @@ class Merger:
         return self._listings.number(connection, origin.source, origin.stream)
 
 
+def arrivals_of(records: Sequence[Normalized], asked_at: int) -> list[Arrival]:
+    """As `arrival_of`, of each; spares the call of a constructor in Python for every one."""
+    versions = [asked_at if each.updated_at is None else each.updated_at for each in records]
+    usual = map(repeat, (0, NOTHING_OVERRULED, False))
+    made = zip(records, versions, versions, *usual, strict=False)
+    return list(map(tuple.__new__, repeat(Arrival), made))
+
+
 def arrival_of(record: Normalized, asked_at: int) -> Arrival:
     """A version as the source gives it; where it gives none, when it was asked or told."""
     version = asked_at if record.updated_at is None else record.updated_at
     return Arrival(record, version, version)
 
 
-def newest_by_key(arrivals: Iterable[Arrival]) -> dict[str, Arrival]:
+def newest_by_key(arrivals: Sequence[Arrival]) -> dict[str, Arrival]:
     """One version a key: the greatest."""
-    newest: dict[str, Arrival] = {}
+    newest = {arrival.record.key: arrival for arrival in arrivals}
+    if len(newest) == len(arrivals):
+        return newest
+    newest.clear()
     for arrival in arrivals:
         known = newest.setdefault(arrival.record.key, arrival)
         if known is not arrival and _rank(arrival) > _rank(known):
@@ -262,6 +282,9 @@ def _sort(
     arrivals: Mapping[str, Arrival], standing: Mapping[str, Standing], asked_at: int
 ) -> Sorted:
     sorted_ = Sorted()
+    if not standing:
+        sorted_.changed = [*arrivals.values()]
+        return sorted_
     for key, arrival in arrivals.items():
         present = standing.get(key)
         if present is None:
@@ -279,12 +302,12 @@ def _sort_known(sorted_: Sorted, arrival: Arrival, present: Standing, asked_at: 
     match judge(present, incoming):
         case Verdict.CHANGE:
             sorted_.changed.append(_inheriting(arrival, present))
-            sorted_.superseded.append(record.key)
+            sorted_.superseded[record.key] = present.id
             sorted_.former.append(present.seq)
             return
         case Verdict.REFRESH:
             refreshed = _inheriting(arrival, present)._replace(since=present.since)
-            sorted_.refreshed.append((refreshed, present.seq))
+            sorted_.refreshed.append((refreshed, present))
         case Verdict.LATE | Verdict.EARLIER:
             sorted_.late.append(arrival)
         case Verdict.DISPUTED:
@@ -314,24 +337,18 @@ def draw_seqs(connection: Connection, source: str, count: int) -> int:
     return int(last)
 
 
-def _record_row(at: _Stamp, arrival: Arrival, seq: int) -> tuple[Any, ...]:
-    record, version, since, correction, overruled, deleted = arrival
-    return (
-        at.listing,
-        record.key,
-        seq,
-        correction,
-        overruled,
-        version,
-        since,
-        deleted,
-        record.hash,
-        record.row_hash,
-        record.row,
-        record.raw,
-        at.run_id,
-        at.now,
-    )
+def _record_rows(
+    at: _Stamp, arrivals: Sequence[Arrival], seqs: Iterable[int], ids: Iterable[int]
+) -> list[tuple[Any, ...]]:
+    """Rows of `records`, a column at a time: a first listing makes one for each record."""
+    if not arrivals:
+        return []
+    made, versions, since, corrections, overruled, deleted = zip(*arrivals, strict=True)
+    keys, _, hashes, rows, row_hashes, raws = zip(*made, strict=True)
+    places = (ids, repeat(at.listing), keys, seqs)
+    standing = (corrections, overruled, versions, since, deleted)
+    content = (hashes, row_hashes, rows, raws)
+    return list(zip(*places, *standing, *content, repeat(at.run_id), repeat(at.now), strict=False))
 
 
 def _history_row(at: _Stamp, arrival: Arrival, seq: int) -> tuple[Any, ...]:

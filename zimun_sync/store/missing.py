@@ -15,6 +15,7 @@ from zimun_sync.store import quarantine
 from zimun_sync.store.clock import Clock, micros
 from zimun_sync.store.database import Database
 from zimun_sync.store.days import Days
+from zimun_sync.store.keys import of_keys
 from zimun_sync.store.leases import Lease, check
 from zimun_sync.store.listings import Listings
 from zimun_sync.store.merging import Arrival, Merger, Origin
@@ -207,8 +208,11 @@ class Missing:
         unseen: "array[int]",
     ) -> None:
         """Forget what an earlier pass of the same run missed, and a later one brought."""
-        at_record = (records.c.listing == missing.c.listing) & (records.c.key == missing.c.key)
-        query = sa.select(missing.c.key, records.c.seq).where(here, at_record)
+        lost = list(connection.execute(sa.select(missing.c.key).where(here)).scalars())
+        listing = self._listings.number(connection, run.source, run.stream)
+        query = sa.select(records.c.key, records.c.seq).where(
+            of_keys(self._database, listing, self._database.list_of(lost))
+        )
         missed = {*unseen}
         self._forget(
             connection,
@@ -320,9 +324,9 @@ class Missing:
 
     def _rows(self, connection: Connection, run: Run, keys: Iterable[str]) -> dict[str, bytes]:
         """Packed rows of records that are not deleted."""
+        listing = self._listings.number(connection, run.source, run.stream)
         query = sa.select(records.c.key, records.c.row).where(
-            records.c.listing == self._listings.number(connection, run.source, run.stream),
-            self._database.among(records.c.key, self._database.list_of(sorted(keys))),
+            of_keys(self._database, listing, self._database.list_of(sorted(keys))),
             records.c.deleted.is_(False),
         )
         return {found.key: found.row for found in connection.execute(query)}

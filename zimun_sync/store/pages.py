@@ -21,6 +21,7 @@ from zimun_sync.store.merging import (
     Origin,
     Sorted,
     arrival_of,
+    arrivals_of,
     lock_source,
     newest_by_key,
 )
@@ -108,7 +109,7 @@ class Pages:
         """
         now = micros(self._clock)
         asked_at = page.requested_at
-        listed = [arrival_of(record, asked_at) for record in page.records]
+        listed = arrivals_of(page.records, asked_at)
         arrivals = newest_by_key(listed)
         kept = [seq for seq in page.kept if seq]
         origin, place = origin_of(run), (run.source, run.stream, SOURCE_SIDE)
@@ -133,6 +134,8 @@ class Pages:
             if page.of_everything:
                 self._keep_seen(connection, run, page, sorted_)
                 self._keep_known(connection, run, page, sorted_)
+            if page.next_page_token is None:
+                self._merger.settle(connection, origin)
             counts = {"pages": 1, "changed": len(sorted_.changed)}
             if not run.reads_backward:  # else they were counted on the way forward
                 counts["records"] = len(page.records) + len(page.refused) + len(kept)
@@ -245,21 +248,23 @@ def _seqs_by_item(
     page: PageRecords, prints: Prints, refused: Collection[int], sorted_: Sorted
 ) -> list[int]:
     """For each item the sequence of its record; 0 where more than its bytes is to be looked at."""
-    times = Counter(record.key for record in page.records)
     doubted = {*sorted_.disputed, *(each.record.key for each in sorted_.late)}
-    doubted |= {key for key, count in times.items() if count > 1}
-    merged = iter(page.records)
-
-    def seq_of(mark: int, kept: int) -> int:
-        if kept or mark in refused:
-            return kept
-        record = next(merged)
-        # Without a time of its own, each listing that shows it makes its version later.
-        timeless = record.updated_at is None
-        return 0 if timeless or record.key in doubted else sorted_.seqs[record.key]
-
+    keys = [record.key for record in page.records]
+    if len({*keys}) < len(keys):
+        doubted |= {key for key, count in Counter(keys).items() if count > 1}
+    # Without a time of its own, each listing that shows a record makes its version later.
+    merged = [
+        0 if record.updated_at is None or record.key in doubted else sorted_.seqs[record.key]
+        for record in page.records
+    ]
+    if not (refused or page.kept):
+        return merged
+    rest = iter(merged)
     kept = page.kept or repeat(0, len(prints.marks))
-    return [seq_of(mark, seq) for mark, seq in zip(prints.marks, kept, strict=True)]
+    return [
+        seq if seq or mark in refused else next(rest)
+        for mark, seq in zip(prints.marks, kept, strict=True)
+    ]
 
 
 def origin_of(run: Run) -> Origin:

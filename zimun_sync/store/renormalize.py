@@ -12,6 +12,7 @@ from zimun_sync.store.clock import Clock, micros
 from zimun_sync.store.database import Database
 from zimun_sync.store.forgettings import remember
 from zimun_sync.store.history import History
+from zimun_sync.store.keys import of_listing
 from zimun_sync.store.leases import Lease, check
 from zimun_sync.store.listings import Listings
 from zimun_sync.store.merging import draw_seqs, lock_source
@@ -27,6 +28,7 @@ _ROWS: Final = 1_000
 class _Stored(NamedTuple):
     """A stored record."""
 
+    id: int
     key: str
     deleted: bool
     hash: bytes
@@ -52,8 +54,7 @@ class Renormalizer:
         self._update = (
             sa.update(records)
             .where(
-                records.c.listing == sa.bindparam("at_listing"),
-                records.c.key == sa.bindparam("at_key"),
+                records.c.id == sa.bindparam("at_id"),
             )
             .values(
                 seq=sa.bindparam("new_seq"),
@@ -107,7 +108,7 @@ class Renormalizer:
         """
         self._retry_quarantined(source, normalizer.stream.name)
         self._restate_history(lease, source, normalizer)
-        changed, after = 0, ""
+        changed, after = 0, 0
         while True:
             with self._database.write(durable=False) as connection:
                 check(connection, lease)
@@ -116,7 +117,7 @@ class Renormalizer:
                 batch = self._batch(connection, listing, after)
                 if not batch:
                     return changed
-                after = batch[-1].key
+                after = batch[-1].id
                 changed += self._rewrite(connection, source, normalizer, batch)
 
     def _restate_history(self, lease: Lease, source: str, normalizer: Normalizer) -> None:
@@ -131,11 +132,11 @@ class Renormalizer:
                 return
             after = last
 
-    def _batch(self, connection: Connection, listing: int, after: str) -> list[_Stored]:
+    def _batch(self, connection: Connection, listing: int, after: int) -> list[_Stored]:
         rows = connection.execute(
             sa.select(*(records.c[name] for name in _Stored._fields))
-            .where(records.c.listing == listing, records.c.key > after)
-            .order_by(records.c.key)
+            .where(of_listing(listing), records.c.id > after)
+            .order_by(records.c.id)
             .limit(_ROWS)
         )
         return [_Stored._make(row) for row in rows]
@@ -165,8 +166,7 @@ class Renormalizer:
         now = micros(self._clock)
         updates = [
             {
-                "at_listing": listing,
-                "at_key": new.key,
+                "at_id": new.id,
                 "new_seq": seq,
                 "new_hash": new.hash,
                 "new_row": new.row,
@@ -178,7 +178,8 @@ class Renormalizer:
         ]
         if updates:
             connection.execute(self._update, updates)
-            self._history.follow(connection, listing, [new.key for new in different])
+            seqs = {new.key: seq for seq, new in enumerate(different, start=first)}
+            self._history.follow(connection, listing, seqs)
             scrubbed = [
                 stored
                 for new, stored in zip(renewed, batch, strict=True)

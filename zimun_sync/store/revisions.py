@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 #: The schema this release writes; the newest file in `migrations/versions`.
-HEAD = "0009"
+HEAD = "0010"
 
 #: Where Alembic keeps the schema.
 _ALEMBIC = sa.Table(

@@ -74,13 +74,18 @@ listings = Table(
     UniqueConstraint("source", "stream", name="listings_stream"),
 )
 
+#: SQLite keeps rows in the order of a key that is declared as INTEGER, and needs no index for it.
+_Number = BigInteger().with_variant(Integer(), "sqlite")
+
 #: The compacted change feed: one row a record, `seq` being that of its latest change. `version`
-#: is the newest one known to have this content, `since` the first.
+#: is the newest one known to have this content, `since` the first. `id` stays: the listing's
+#: number in its upper bits, the sequence of the record's first change in the lower 40.
 records = Table(
     "records",
     metadata,
-    Column("listing", Integer, primary_key=True, autoincrement=False),
-    Column("key", String, primary_key=True),
+    Column("id", _Number, primary_key=True, autoincrement=False),
+    Column("listing", Integer, nullable=False),
+    Column("key", String, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("correction", Integer, nullable=False),
     Column("overruled", BigInteger, nullable=False),
@@ -97,6 +102,26 @@ records = Table(
     # Over deleted records only, as the migration says: told here, each start would import the
     # PostgreSQL dialect.
     Index("records_deleted", "listing"),
+)
+
+#: Records by key. One whose key is not here is in `gathered_keys`.
+record_keys = Table(
+    "record_keys",
+    metadata,
+    Column("listing", Integer, primary_key=True, autoincrement=False),
+    Column("key", String, primary_key=True),
+    Column("record", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: Keys of new records that a listing brought last, in the order in which they came; they go into
+#: `record_keys` many at once, at the latest with the listing's last page.
+gathered_keys = Table(
+    "gathered_keys",
+    metadata,
+    Column("record", _Number, primary_key=True, autoincrement=False),
+    Column("listing", Integer, nullable=False),
+    Column("key", String, nullable=False),
 )
 
 #: Versions that are not the present one; `run_id` tells how they came (pull or webhook). All of

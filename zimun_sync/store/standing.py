@@ -7,6 +7,7 @@ from sqlalchemy.engine import Connection
 
 from zimun_sync.model import APPOINTMENTS
 from zimun_sync.store.database import Database
+from zimun_sync.store.keys import of_keys
 from zimun_sync.store.listings import Listings
 from zimun_sync.store.merge import Standing
 from zimun_sync.store.schema import history, records
@@ -31,9 +32,9 @@ class StandingRecords:
     def of(self, source: str, stream: str, keys: Collection[str]) -> dict[str, Standing]:
         """What stands of these records, by key; deleted ones tell so."""
         with self._database.read() as connection:
+            listing = self._listings.number(connection, source, stream)
             query = sa.select(*_COLUMNS).where(
-                self._of(connection, source, stream),
-                self._database.among(records.c.key, self._database.list_of(sorted(keys))),
+                of_keys(self._database, listing, self._database.list_of(sorted(keys)))
             )
             return {row[0]: Standing._make(row[1:]) for row in connection.execute(query)}
 

@@ -15,6 +15,7 @@ from zimun_sync.normalize import hash_of, pack_row, unpack_row
 from zimun_sync.sinks import StoredChange
 from zimun_sync.store.database import Database
 from zimun_sync.store.inbox import WEBHOOK
+from zimun_sync.store.keys import of_keys
 from zimun_sync.store.listings import Listings
 from zimun_sync.store.schema import history, records
 from zimun_sync.store.timeline import Sighting, key_of, rows_of, timeline
@@ -143,10 +144,13 @@ class VersionFeed:
         self, connection: Connection, source: str, table: sa.Table, keys: Sequence[str]
     ) -> Sequence[Any]:
         columns = [table.c[name] if name in table.c else sa.false().label(name) for name in _NAMES]
-        query = sa.select(*columns).where(
-            table.c.listing == self._listings.number(connection, source, APPOINTMENTS.name),
-            self._database.among(table.c.key, self._database.list_of(keys)),
-        )
+        listing = self._listings.number(connection, source, APPOINTMENTS.name)
+        listed = self._database.list_of(keys)
+        if table is records:
+            which = of_keys(self._database, listing, listed)
+        else:
+            which = (table.c.listing == listing) & self._database.among(table.c.key, listed)
+        query = sa.select(*columns).where(which)
         return connection.execute(query).all()
 
 

@@ -8,6 +8,7 @@ from msgspec import Struct
 from zimun_sync.model import Row
 from zimun_sync.normalize import unpack_row
 from zimun_sync.store.database import Database
+from zimun_sync.store.keys import of_keys
 from zimun_sync.store.listings import Listings
 from zimun_sync.store.schema import history, records
 
@@ -51,7 +52,7 @@ class Versions:
         with self._database.read() as connection:
             listing = self._listings.number(connection, source, stream)
             present = _select(records, sa.null()).where(
-                records.c.listing == listing, records.c.key == key
+                of_keys(self._database, listing, self._database.list_of([key]))
             )
             former = (
                 _select(history, history.c.superseded_at)
