@@ -49,7 +49,7 @@ def test_a_page_of_new_records_goes_to_the_log_and_nowhere_else(
 def test_a_page_of_new_records_writes_little_more_than_them(state: State, listing: Listing) -> None:
     """Not as many leaves of the key index as it has records, however many there are already."""
     keys, log = Random(1), state.folder / "state.db-wal"
-    for _ in range(40):
+    for _ in range(30):
         listing.page(*page(keys))
     brought = page(keys)
     content = sum(len(each.row) + len(each.raw) + len(each.key) for each in brought)
