@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import count
+from random import Random
+from threading import Thread
 from typing import NamedTuple
 from unittest.mock import patch
 
@@ -10,11 +12,12 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy.engine import RootTransaction
 
 from tests.store.conftest import SOURCE, STREAM, Feed, Listing, State, name_of, record, rows, start
 from zimun_sync.errors import StoreError
-from zimun_sync.store import Lease, Store, keys, pages
-from zimun_sync.store.schema import gathered_keys, record_keys, records
+from zimun_sync.store import Lease, PageRecords, Run, Store, keys, pages
+from zimun_sync.store.schema import gathered_keys, listings, record_keys, records, sources
 
 _worlds = count()
 
@@ -133,21 +136,113 @@ def test_another_stream_has_keys_of_its_own(store: Store, lease: Lease) -> None:
     assert {each["key"] for each in rows(store, gathered_keys)} == {*"abcd"}
 
 
-def test_a_record_whose_row_was_lost_comes_back(listing: Listing, feed: Feed) -> None:
-    """Somebody removed it by hand: its key, left behind, leads nowhere."""
-    listing.page(*(record(each) for each in "abcde"), token=None)
-    with listing.store._database.write(durable=False) as connection:
-        connection.execute(sa.delete(records).where(records.c.key.in_(["b", "d"])))
+def lose(store: Store, *lost: str) -> None:
+    """Remove records by hand, which leaves their keys behind."""
+    with store._database.write(durable=False) as connection:
+        connection.execute(sa.delete(records).where(records.c.key.in_(lost)))
+
+
+@pytest.mark.parametrize("token", ["more", None], ids=["gathered", "indexed"])
+@pytest.mark.parametrize("brought", ["b", "bdf"], ids=["few", "many"])
+def test_a_record_whose_row_was_lost_comes_back_once(
+    state: State, listing: Listing, feed: Feed, token: str | None, brought: str
+) -> None:
+    listing.page(*(record(each) for each in "abcde"), token=token)
+    lose(listing.store, "b", "d")
     assert {*feed.names()} == {*"ace"}
-    listing.page(record("b", "Shave"), *(record(each) for each in "fgd"), token=None)
-    assert feed.names() == dict.fromkeys("acdefg", "Cut") | {"b": "Shave"}
+    listing.page(*(record(each) for each in brought))
+    listing.page(token=None)
+    for store in (listing.store, state.open()):
+        later = start(store, listing.lease)
+        later.page(*(record(each) for each in "abcdef"), token=None)
+        assert sorted(each.key for each in feed.changes()) == [*"abcdef"]
+    assert {*feed.store.feed.raws(SOURCE, STREAM, "abcdef")} == {*"abcdef"}
+    assert rows(listing.store, gathered_keys) == []
 
 
-def test_a_full_disk_on_the_way_into_the_index_loses_nothing(listing: Listing, feed: Feed) -> None:
+@pytest.mark.parametrize("fails_at", ["_index_gathered", "_clear", "_gather"])
+def test_a_statement_that_fails_on_the_way_leaves_all_as_it_was(
+    listing: Listing, feed: Feed, fails_at: str
+) -> None:
+    index = listing.store.pages._merger._keys
     listing.page(*(record(each) for each in "abcde"))
-    trouble = StoreError("It is full.", hint="Free some space.")
-    with patch.object(keys.Keys, "settle", side_effect=trouble), pytest.raises(StoreError):
-        listing.page(record("f"), token=None)
-    listing.page(*(record(each) for each in "abf"), token=None)
-    assert {*feed.seqs()} == {*"abcdef"}
-    assert len(feed.changes()) == len("abcdef")
+    broken = patch.object(index, fails_at, sa.text("SELECT nothing FROM nowhere"))
+    with broken, pytest.raises(StoreError):
+        listing.page(*(record(each) for each in "fghi"), token=None)
+    assert {*feed.seqs()} == {*"abcde"}
+    listing.page(*(record(each) for each in "abfghi"), token=None)
+    assert sorted(each.key for each in feed.changes()) == [*"abcdefghi"]
+    assert {each["key"] for each in rows(listing.store, record_keys)} == {*"abcdefghi"}
+
+
+def test_a_commit_that_fails_takes_what_is_remembered_along(listing: Listing, feed: Feed) -> None:
+    listing.page(*(record(each) for each in "abcde"))
+    with patch.object(RootTransaction, "commit", side_effect=Failing), pytest.raises(Failing):
+        listing.page(*(record(each) for each in "fghij"))
+    listing.page(*(record(each) for each in "klmno"))
+    listing.page(*(record(each) for each in "fgk"), token=None)
+    assert sorted(each.key for each in feed.changes()) == [*"abcdefgklmno"]
+
+
+def test_keys_of_a_database_that_was_put_back_are_not_trusted(listing: Listing, feed: Feed) -> None:
+    """As when a server of PostgreSQL goes back to an earlier moment under a living process."""
+    listing.page(*(record(each) for each in "abcde"))
+    with listing.store._database.write(durable=False) as connection:
+        for table in (records, gathered_keys):
+            connection.execute(sa.delete(table).where(table.c.key.in_([*"cde"])))
+        connection.execute(sa.update(sources).values(seq=2))
+    with pytest.raises(StoreError, match="put back to an earlier moment") as raised:
+        listing.page(*(record(each) for each in "xyz"))
+    assert raised.value.hint
+    listing.page(*(record(each) for each in "xyz"))
+    listing.page(*(record(each) for each in "abcxyz"), token=None)
+    assert sorted(each.key for each in feed.changes()) == [*"abcxyz"]
+
+
+def test_writers_at_the_same_time_leave_each_record_once(state: State, listing: Listing) -> None:
+    """Three processes, as far as locks go; one of five pages does not commit."""
+    stores = [listing.store, state.open(), state.open()]
+    trouble: list[BaseException] = []
+
+    def write(store: Store, chance: Random) -> None:
+        for _ in range(40):
+            brought = {f"k{chance.randint(0, 120):03d}" for _ in range(chance.randint(1, 12))}
+            content = [record(key, updated=chance.randint(1, 60)) for key in brought]
+            token = None if chance.random() < 0.2 else "more"
+            page = PageRecords(content, (), token, 0, of_everything=False)
+            with suppress(Failing):
+                store.pages.commit(listing.lease, listing.run, page)
+
+    def guarded(number: int) -> None:
+        try:
+            write(stores[number], Random(number))
+        except BaseException as error:  # noqa: BLE001 - told below
+            trouble.append(error)
+
+    chance = Random(7)
+
+    def turn(*_: object) -> Run:
+        if chance.random() < 0.2:
+            raise Failing
+        return listing.run
+
+    with patch.object(pages, "turn_page", turn):
+        threads = [Thread(target=guarded, args=(number,)) for number in range(len(stores))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert trouble == []
+    stored = {each["id"]: each["key"] for each in rows(listing.store, records)}
+    places = [*rows(listing.store, record_keys), *rows(listing.store, gathered_keys)]
+    assert len({*stored.values()}) == len(stored)
+    assert {each["record"]: each["key"] for each in places} == stored
+    assert len(places) == len(stored)
+
+
+def test_sources_use_no_more_numbers_than_they_have_streams(store: Store) -> None:
+    """Numbers of records have to fit behind those of listings."""
+    for _ in range(20):
+        store.add_source("second")
+    store.add_source("third")
+    assert max(each["id"] for each in rows(store, listings)) == len(rows(store, listings))

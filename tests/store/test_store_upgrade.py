@@ -14,9 +14,9 @@ import sqlalchemy as sa
 from alembic import command
 
 from tests.store.conftest import SOURCE, STREAM, Feed, Ticking, content, record, rows, start
-from zimun_sync.errors import StateTooNew, StoreError
+from zimun_sync.errors import LeaseLost, StateTooNew, StoreError
 from zimun_sync.ids import IdState, Known
-from zimun_sync.store import ParkKind, Place, Received, Store
+from zimun_sync.store import Lease, ParkKind, Place, Received, Store
 from zimun_sync.store.inspection import look_at
 from zimun_sync.store.restoring import restore
 from zimun_sync.store.revisions import HEAD, migrations
@@ -77,9 +77,16 @@ def test_an_older_state_is_migrated_with_all_it_holds(old: Path) -> None:
         assert store.organization(SOURCE) == "org_1"
         assert list(Feed(store).names()) == ["cut"]
         lease = store.leases.acquire("source:main")
-        assert lease.epoch == 8
         assert start(store, lease).page(record("new"), token=None).changed == 1
     assert schema(old) == HEAD
+
+
+def test_a_process_that_was_at_work_on_the_old_schema_is_fenced_off(old: Path) -> None:
+    """It would store records without their keys."""
+    with Store.open(URL, old.parent, CLOCK) as store:
+        with pytest.raises(LeaseLost):
+            store.leases.renew(Lease("source:main", 7))
+        assert store.leases.acquire("source:main").epoch > 7
 
 
 def test_a_state_from_before_remote_systems_takes_their_memory(old: Path) -> None:

@@ -11,7 +11,7 @@ from zimun_sync.model import APPOINTMENT_VERSIONS, PULLED
 from zimun_sync.store.database import Database
 from zimun_sync.store.keys import of_keys
 from zimun_sync.store.listings import Listings
-from zimun_sync.store.schema import records, sources
+from zimun_sync.store.schema import gathered_keys, record_keys, records, sources
 from zimun_sync.store.version_feed import VersionFeed
 from zimun_sync.stored import PackedChanges, StoredChange
 
@@ -134,11 +134,14 @@ class Feed:
             yield from ((change.key, change.hash) for change in self._versions.every(source))
             return
         with self._database.read() as connection:
-            query = (
-                sa.select(records.c.key, records.c.row_hash)
-                .where(self._of(connection, source, stream), records.c.deleted.is_(False))
-                .order_by(records.c.key)
-            )
+            listing = self._listings.number(connection, source, stream)
+            found = [
+                sa.select(table.c.key, records.c.row_hash)
+                .join_from(table, records, records.c.id == table.c.record)
+                .where(table.c.listing == listing, records.c.deleted.is_(False))
+                for table in (record_keys, gathered_keys)
+            ]
+            query = sa.union_all(*found).order_by(sa.text("1"))  # by key
             for key, row_hash in connection.execute(query.execution_options(yield_per=10_000)):
                 yield key, row_hash.hex()
 

@@ -1,13 +1,13 @@
 """Keeping versions that do not stand: those that were superseded, and those that came late."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from zimun_sync.store.database import Database
-from zimun_sync.store.keys import of_keys
+from zimun_sync.store.keys import of_ids
 from zimun_sync.store.schema import history, records
 
 _NAMES: Final = [column.name for column in history.columns]
@@ -33,14 +33,17 @@ class History:
         self._stamp = sa.update(history).where(*at_key).values(seq=sa.bindparam("new_seq"))
         self._supersede = _supersede(database)
 
-    def supersede(
-        self, connection: Connection, listing: int, keys: Sequence[str], now: int
-    ) -> None:
-        """Keep the versions that are about to be replaced; `follow` gives them their sequence."""
-        if not keys:
-            return
-        which = {"at": listing, "of": self._database.list_of(keys), "now": now}
-        connection.execute(self._supersede, which)
+    def supersede(self, connection: Connection, ids: Collection[int], now: int) -> None:
+        """Keep the versions that are about to be replaced; `follow` gives them their sequence.
+
+        Args:
+            connection: in a transaction.
+            ids: numbers of their records.
+            now: the store's clock, microseconds.
+        """
+        if ids:
+            which = {"ids": self._database.numbers(ids), "now": now}
+            connection.execute(self._supersede, which)
 
     def follow(self, connection: Connection, listing: int, seqs: Mapping[str, int]) -> None:
         """Let the past of these records be read anew: what stands after it has changed.
@@ -65,7 +68,9 @@ class History:
         same = [history.c[name] == values[name] for name in _SAME]
         return connection.execute(sa.select(sa.literal(1)).where(*same)).first() is not None
 
-    def add_late(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    def add_late(
+        self, connection: Connection, rows: Sequence[tuple[Any, ...]], ids: Mapping[str, int]
+    ) -> None:
         """Put versions that came late at their place, each with a sequence of its own.
 
         A content that stood before and after one of them, as far as was known, turns out to
@@ -74,31 +79,31 @@ class History:
         Args:
             connection: in a transaction.
             rows: of `history`, at most one a record.
+            ids: numbers of their records, by key.
         """
         if not rows:
             return
         for row in rows:
-            self._split(connection, dict(zip(_NAMES, row, strict=True)))
+            self._split(connection, dict(zip(_NAMES, row, strict=True)), ids)
         self._database.insert_many(connection, self._add, rows)
         at, of, seq = (_NAMES.index(name) for name in ("listing", "key", "seq"))
         stamps = [{"at": row[at], "of": row[of], "new_seq": row[seq]} for row in rows]
         connection.execute(self._stamp, stamps)
 
-    def _split(self, connection: Connection, late: dict[str, Any]) -> None:
-        for table in (records, history):
+    def _split(self, connection: Connection, late: dict[str, Any], ids: Mapping[str, int]) -> None:
+        key = history.c.key == late["key"]
+        for table, at in (
+            (records, records.c.id == ids[late["key"]]),
+            (history, sa.and_(history.c.listing == late["listing"], key)),
+        ):
             around = (
-                self._at(table, late["listing"], late["key"]),
+                at,
                 table.c.hash != late["hash"],
                 table.c.since < late["version"],
                 _comes_after(table, late),
             )
             self._copy_first_sight(connection, table, around, late)
             connection.execute(sa.update(table).where(*around).values(since=table.c.version))
-
-    def _at(self, table: sa.Table, listing: int, key: str) -> sa.ColumnElement[bool]:
-        if table is records:
-            return of_keys(self._database, listing, self._database.list_of([key]))
-        return sa.and_(table.c.listing == listing, table.c.key == key)
 
     def _copy_first_sight(
         self,
@@ -119,9 +124,7 @@ class History:
 def _supersede(database: Database) -> sa.Insert:
     """Copy the versions of records as they stand."""
     standing = (*(records.c[name] for name in _KEPT), sa.bindparam("now", type_=sa.BigInteger))
-    old = sa.select(*standing, sa.false()).where(
-        of_keys(database, sa.bindparam("at"), sa.bindparam("of"))
-    )
+    old = sa.select(*standing, sa.false()).where(of_ids(database, sa.bindparam("ids")))
     keep = database.upsert(history).from_select([*_KEPT, "superseded_at", "pruned"], old)
     statement: sa.Insert = keep.on_conflict_do_nothing()
     return statement

@@ -24,8 +24,12 @@ class Listings:
 
     def add(self, connection: Connection, source: str, streams: Iterable[str]) -> None:
         """Give every stream of a source its number; nothing happens to those that have one."""
-        statement = self._database.upsert(listings).on_conflict_do_nothing()
-        connection.execute(statement, [{"source": source, "stream": name} for name in streams])
+        # Not by trying: PostgreSQL uses a number up each time, and records have to fit behind it.
+        query = sa.select(listings.c.stream).where(listings.c.source == source)
+        known = set(connection.execute(query).scalars())
+        new = [{"source": source, "stream": name} for name in streams if name not in known]
+        if new:
+            connection.execute(self._database.upsert(listings).on_conflict_do_nothing(), new)
 
     def number(self, connection: Connection, source: str, stream: str) -> int:
         """The listing's number; one that stands for nothing if the source was never added."""

@@ -67,7 +67,7 @@ class Sorted:
         changed: they stand from now on.
         superseded: number in the store, by key, of those whose standing version moves to history.
         refreshed: nothing new to sinks, with what stands.
-        late: they only belong into history, at the time they tell.
+        late: they only belong into history, at the time they tell; with what stands.
         disputed: keys whose standing version has to be confirmed by id.
         seqs: by key, the sequence of every record that arrived, whatever became of it.
         former: sequences that those which changed had before.
@@ -76,7 +76,7 @@ class Sorted:
     changed: list[Arrival] = field(default_factory=list)
     superseded: dict[str, int] = field(default_factory=dict)
     refreshed: list[tuple[Arrival, Standing]] = field(default_factory=list)
-    late: list[Arrival] = field(default_factory=list)
+    late: list[tuple[Arrival, Standing]] = field(default_factory=list)
     disputed: list[str] = field(default_factory=list)
     seqs: dict[str, int] = field(default_factory=dict)
     former: list[int] = field(default_factory=list)
@@ -169,19 +169,16 @@ class Merger:
         """Write what was decided."""
         changed = sorted(sorted_.changed, key=_key)  # neighbours in the key index go in together
         listing, known = self._listing(connection, origin), sorted_.superseded
-        self._history.supersede(connection, listing, [*known], now)
+        self._history.supersede(connection, known.values(), now)
         last = draw_seqs(connection, origin.source, len(changed))
         drawn = range(last - len(changed) + 1, last + 1)
         seqs = dict(zip(map(_key, changed), drawn, strict=True))
         new = {key: record_id(listing, seq) for key, seq in seqs.items() if key not in known}
-        ids = {**new, **known}
         at = _Stamp(listing, origin.run_id, now)
-        rows = _record_rows(at, changed, drawn, [ids[key] for key in seqs])
-        self._database.insert_many(connection, self._put if known else self._add, rows)
-        if sorted_.refreshed:
-            arrivals, were = zip(*sorted_.refreshed, strict=True)
-            rows = _record_rows(at, arrivals, [was.seq for was in were], [was.id for was in were])
-            self._database.insert_many(connection, self._refresh, rows)
+        insert = self._database.insert_many
+        insert(connection, self._add, _record_rows(at, changed, seqs, new))
+        insert(connection, self._put, _record_rows(at, changed, seqs, known))
+        insert(connection, self._refresh, _refreshed_rows(at, sorted_.refreshed))
         self._keys.add(connection, listing, new)
         self._history.follow(connection, listing, {key: seqs[key] for key in known})
         self._keep_late(connection, origin, at, sorted_.late)
@@ -196,20 +193,26 @@ class Merger:
     ) -> None:
         """Keep a version in history that did not compete, if it is older than what stands."""
         standing = self.standing(connection, origin, [arrival.record.key]).get(arrival.record.key)
-        older = standing is not None and arrival.version < standing.since
-        if older and not _same(standing, arrival):
+        if standing is None or arrival.version >= standing.since:
+            return
+        if not _same(standing, arrival):
             at = _Stamp(self._listing(connection, origin), origin.run_id, now)
-            self._keep_late(connection, origin, at, [arrival])
+            self._keep_late(connection, origin, at, [(arrival, standing)])
 
     def _keep_late(
-        self, connection: Connection, origin: Origin, at: _Stamp, late: Sequence[Arrival]
+        self,
+        connection: Connection,
+        origin: Origin,
+        at: _Stamp,
+        late: Sequence[tuple[Arrival, Standing]],
     ) -> None:
-        rows = [_history_row(at, arrival, _NO_SEQ) for arrival in late]
+        rows = [_history_row(at, arrival, _NO_SEQ) for arrival, _ in late]
         rows = self._history.unknown(connection, rows)
         last = draw_seqs(connection, origin.source, len(rows))
         first = last - len(rows) + 1
         numbered = [(*row[:-1], seq) for seq, row in enumerate(rows, start=first)]
-        self._history.add_late(connection, numbered)
+        ids = {arrival.record.key: standing.id for arrival, standing in late}
+        self._history.add_late(connection, numbered, ids)
 
     def _listing(self, connection: Connection, origin: Origin) -> int:
         return self._listings.number(connection, origin.source, origin.stream)
@@ -309,7 +312,7 @@ def _sort_known(sorted_: Sorted, arrival: Arrival, present: Standing, asked_at: 
             refreshed = _inheriting(arrival, present)._replace(since=present.since)
             sorted_.refreshed.append((refreshed, present))
         case Verdict.LATE | Verdict.EARLIER:
-            sorted_.late.append(arrival)
+            sorted_.late.append((arrival, present))
         case Verdict.DISPUTED:
             sorted_.disputed.append(record.key)
         case Verdict.NOTHING:
@@ -338,17 +341,33 @@ def draw_seqs(connection: Connection, source: str, count: int) -> int:
 
 
 def _record_rows(
-    at: _Stamp, arrivals: Sequence[Arrival], seqs: Iterable[int], ids: Iterable[int]
+    at: _Stamp, arrivals: Sequence[Arrival], seqs: Mapping[str, int], ids: Mapping[str, int]
 ) -> list[tuple[Any, ...]]:
-    """Rows of `records`, a column at a time: a first listing makes one for each record."""
-    if not arrivals:
+    """Rows of `records`, made a column at a time: a first listing has one for each record.
+
+    Args:
+        at: what they share.
+        arrivals: those without a number are left out.
+        seqs: by key.
+        ids: numbers of the records, by key.
+    """
+    these = [arrival for arrival in arrivals if arrival.record.key in ids]
+    if not these:
         return []
-    made, versions, since, corrections, overruled, deleted = zip(*arrivals, strict=True)
+    made, versions, since, corrections, overruled, deleted = zip(*these, strict=True)
     keys, _, hashes, rows, row_hashes, raws = zip(*made, strict=True)
-    places = (ids, repeat(at.listing), keys, seqs)
+    places = (map(ids.__getitem__, keys), repeat(at.listing), keys, map(seqs.__getitem__, keys))
     standing = (corrections, overruled, versions, since, deleted)
     content = (hashes, row_hashes, rows, raws)
     return list(zip(*places, *standing, *content, repeat(at.run_id), repeat(at.now), strict=False))
+
+
+def _refreshed_rows(
+    at: _Stamp, refreshed: Sequence[tuple[Arrival, Standing]]
+) -> list[tuple[Any, ...]]:
+    seqs = {arrival.record.key: standing.seq for arrival, standing in refreshed}
+    ids = {arrival.record.key: standing.id for arrival, standing in refreshed}
+    return _record_rows(at, [arrival for arrival, _ in refreshed], seqs, ids)
 
 
 def _history_row(at: _Stamp, arrival: Arrival, seq: int) -> tuple[Any, ...]:

@@ -248,7 +248,7 @@ def _seqs_by_item(
     page: PageRecords, prints: Prints, refused: Collection[int], sorted_: Sorted
 ) -> list[int]:
     """For each item the sequence of its record; 0 where more than its bytes is to be looked at."""
-    doubted = {*sorted_.disputed, *(each.record.key for each in sorted_.late)}
+    doubted = {*sorted_.disputed, *(each.record.key for each, _ in sorted_.late)}
     keys = [record.key for record in page.records]
     if len({*keys}) < len(keys):
         doubted |= {key for key, count in Counter(keys).items() if count > 1}
