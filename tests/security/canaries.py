@@ -1,8 +1,10 @@
 """Secrets and personal data that only sinks may show, and where to look for them."""
 
+import os
 import stat
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -95,7 +97,9 @@ def _shown(pid: int, name: str) -> str:
 
 def modes_below(folder: Path) -> dict[str, int]:
     """The mode of each file and folder below, by its path from there; links have none."""
-    modes = {str(path.relative_to(folder)): _mode(path) for path in folder.rglob("*")}
+    # What a working daemon removes meanwhile, a walk leaves out.
+    below = (Path(top, name) for top, *names in os.walk(folder) for name in chain(*names))
+    modes = {str(path.relative_to(folder)): _mode(path) for path in below}
     return {name: stat.S_IMODE(mode) for name, mode in modes.items() if not stat.S_ISLNK(mode)}
 
 

@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -346,5 +348,8 @@ def test_the_spy_sees_what_is_there() -> None:
     """The search itself finds each canary in each of its spellings."""
     for name, word in canaries.words().items():
         assert name in leaks(f"before{word}after"), name
-    found: Any = canaries.command_lines(os.getpid())
-    assert "pytest" in "".join(found.values())
+    waiting = [sys.executable, "-c", "input()", "an-argument"]
+    with subprocess.Popen(waiting, stdin=subprocess.PIPE) as child:
+        found: Any = canaries.command_lines(os.getpid())
+        child.communicate(b"go on\n")
+    assert "an-argument" in "".join(found.values())
