@@ -348,8 +348,10 @@ def test_the_spy_sees_what_is_there() -> None:
     """The search itself finds each canary in each of its spellings."""
     for name, word in canaries.words().items():
         assert name in leaks(f"before{word}after"), name
-    waiting = [sys.executable, "-c", "input()", "an-argument"]
-    with subprocess.Popen(waiting, stdin=subprocess.PIPE) as child:
+    waiting = [sys.executable, "-c", "print('here', flush=True); input()", "an-argument"]
+    with subprocess.Popen(waiting, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()  # before, the process list may show it without a name
         found: Any = canaries.command_lines(os.getpid())
         child.communicate(b"go on\n")
     assert "an-argument" in "".join(found.values())
