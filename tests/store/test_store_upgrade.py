@@ -82,8 +82,12 @@ def test_an_older_state_is_migrated_with_all_it_holds(old: Path) -> None:
 
 
 def test_a_process_that_was_at_work_on_the_old_schema_is_fenced_off(old: Path) -> None:
-    """It would store records without their keys."""
+    """It would store records without their keys. How long nobody was at work is still known."""
+    with sqlite3.connect(old) as plain:
+        plain.execute("UPDATE leases SET expires_at = 5")
+    plain.close()
     with Store.open(URL, old.parent, CLOCK) as store:
+        assert store.leases.last_held("source:main") == 5
         with pytest.raises(LeaseLost):
             store.leases.renew(Lease("source:main", 7))
         assert store.leases.acquire("source:main").epoch > 7

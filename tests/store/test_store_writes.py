@@ -34,15 +34,16 @@ def page(keys: Random) -> list[Normalized]:
 
 
 @pytest.mark.skipif(not _ACCOUNT.exists(), reason="only Linux tells what a thread writes")
+@pytest.mark.parametrize("token", ["more", None], ids=["gathers", "settles"])
 def test_a_page_of_new_records_goes_to_the_log_and_nowhere_else(
-    state: State, listing: Listing
+    state: State, listing: Listing, token: str | None
 ) -> None:
     keys, log = Random(1), state.folder / "state.db-wal"
     for _ in range(10):
         listing.page(*page(keys))
     brought = page(keys)
     before, logged = written(), log.stat().st_size
-    listing.page(*brought)
+    listing.page(*brought, token=token)
     assert written() - before <= (log.stat().st_size - logged) * 1.01
 
 

@@ -7,7 +7,6 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from zimun_sync.store.database import Database
-from zimun_sync.store.keys import of_ids
 from zimun_sync.store.schema import history, records
 
 _NAMES: Final = [column.name for column in history.columns]
@@ -124,7 +123,7 @@ class History:
 def _supersede(database: Database) -> sa.Insert:
     """Copy the versions of records as they stand."""
     standing = (*(records.c[name] for name in _KEPT), sa.bindparam("now", type_=sa.BigInteger))
-    old = sa.select(*standing, sa.false()).where(of_ids(database, sa.bindparam("ids")))
+    old = sa.select(*standing, sa.false()).where(database.among(records.c.id, sa.bindparam("ids")))
     keep = database.upsert(history).from_select([*_KEPT, "superseded_at", "pruned"], old)
     statement: sa.Insert = keep.on_conflict_do_nothing()
     return statement

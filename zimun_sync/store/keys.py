@@ -48,11 +48,6 @@ def of_keys(database: Database, listing: int, keys: Any) -> sa.ColumnElement[boo
     return records.c.id.in_(sa.union_all(indexed, gathered))
 
 
-def of_ids(database: Database, ids: Any) -> sa.ColumnElement[bool]:
-    """Whether a row of `records` has one of these numbers, as `Database.numbers` gives them."""
-    return database.among(records.c.id, ids)
-
-
 def of_listing(listing: int) -> sa.ColumnElement[bool]:
     """Whether a row of `records` is of this listing, for going through them by their numbers."""
     numbers = _numbers_of(listing)

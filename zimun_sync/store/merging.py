@@ -219,29 +219,27 @@ class Merger:
 
 
 def arrivals_of(records: Sequence[Normalized], asked_at: int) -> list[Arrival]:
-    """As `arrival_of`, of each; spares the call of a constructor in Python for every one."""
+    """Versions as the source gives them; where it gives none, when they were asked for or told."""
     versions = [asked_at if each.updated_at is None else each.updated_at for each in records]
     usual = map(repeat, (0, NOTHING_OVERRULED, False))
     made = zip(records, versions, versions, *usual, strict=False)
+    # Spares the call of a constructor in Python for each.
     return list(map(tuple.__new__, repeat(Arrival), made))
 
 
 def arrival_of(record: Normalized, asked_at: int) -> Arrival:
-    """A version as the source gives it; where it gives none, when it was asked or told."""
-    version = asked_at if record.updated_at is None else record.updated_at
-    return Arrival(record, version, version)
+    """The version of one record."""
+    (arrival,) = arrivals_of([record], asked_at)
+    return arrival
 
 
 def newest_by_key(arrivals: Sequence[Arrival]) -> dict[str, Arrival]:
     """One version a key: the greatest."""
     newest = {arrival.record.key: arrival for arrival in arrivals}
-    if len(newest) == len(arrivals):
-        return newest
-    newest.clear()
-    for arrival in arrivals:
-        known = newest.setdefault(arrival.record.key, arrival)
-        if known is not arrival and _rank(arrival) > _rank(known):
-            newest[arrival.record.key] = arrival
+    if len(newest) < len(arrivals):
+        for arrival in arrivals:
+            key = arrival.record.key
+            newest[key] = max(newest[key], arrival, key=_rank)
     return newest
 
 

@@ -53,9 +53,7 @@ class Renormalizer:
         self._past = PastRows(database)
         self._update = (
             sa.update(records)
-            .where(
-                records.c.id == sa.bindparam("at_id"),
-            )
+            .where(records.c.id == sa.bindparam("at_id"))
             .values(
                 seq=sa.bindparam("new_seq"),
                 hash=sa.bindparam("new_hash"),

@@ -38,8 +38,9 @@ def upgrade() -> None:
         "INSERT INTO record_keys (listing, key, record) "
         "SELECT listing, key, id FROM records ORDER BY listing, key"
     )
-    # A process of an older release that is still at work would store records without their keys.
-    op.execute("UPDATE leases SET epoch = epoch + 1, expires_at = 0")
+    # A process of an older release that is still at work would store records without their keys:
+    # it finds its lease lost. Until when it was held stays, for those who ask or wait for that.
+    op.execute("UPDATE leases SET epoch = epoch + 1")
 
 
 def _create_records() -> None:
