@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 import typer
 
 from tests.cli.conftest import Cli
-from zimun_sync.cli.main import app
+from zimun_sync.cli.main import COMMANDS as MODULES
+from zimun_sync.cli.main import GROUPS, command_line
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -31,7 +33,7 @@ def sections() -> dict[str, str]:
     return {title: text for title, text in found.items() if title.startswith("zimun-sync ")}
 
 
-COMMANDS = dict(commands(typer.main.get_command(app), "zimun-sync"))
+COMMANDS = dict(commands(typer.main.get_command(command_line()), "zimun-sync"))
 SECTIONS = sections()
 
 
@@ -53,6 +55,14 @@ def test_every_option_is_documented_and_no_other(name: str) -> None:
 def test_the_sandbox_has_a_page_of_its_own() -> None:
     page = (DOCS / "sandbox.md").read_text(encoding="utf-8")
     assert all(f"`{option}`" in page for option in options(COMMANDS["zimun-sync sandbox"]))
+
+
+@pytest.mark.parametrize("called", [*chain.from_iterable(MODULES.values()), *GROUPS.values()])
+def test_what_a_command_needs_is_found_by_its_name(called: str) -> None:
+    alone = dict(commands(typer.main.get_command(command_line(called)), "zimun-sync"))
+    of_it = {name for name in COMMANDS if name.split()[1] == called}
+    assert of_it
+    assert of_it <= alone.keys() < COMMANDS.keys()
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))

@@ -31,7 +31,10 @@ NOT_FOR_SYNC = {
     "rich",
     "starlette",
     "uvicorn",
+    "zimun_sync.cli.setup",
+    "zimun_sync.cli.verifying",
     "zimun_sync.daemon",
+    "zimun_sync.sandbox",
     "zimun_sync.web",
 }
 #: What a sync needs that has something new to write.

@@ -8,7 +8,7 @@ import pytest
 import typer
 
 from tests.deploy.conftest import ROOT, read
-from zimun_sync.cli.main import app
+from zimun_sync.cli.main import command_line
 from zimun_sync.config.models import FileSettings
 from zimun_sync.store import LEASE_SECONDS, ParkKind
 
@@ -24,7 +24,7 @@ def commands(group: Any) -> Iterator[tuple[str, Any]]:
             yield word, command
 
 
-COMMANDS = dict(commands(typer.main.get_command(app)))
+COMMANDS = dict(commands(typer.main.get_command(command_line())))
 #: What stands after the program's name, in running text (which may break the line) and in code.
 NAMED = sorted(
     {

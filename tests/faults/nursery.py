@@ -95,6 +95,7 @@ def prepare() -> None:
     sys.modules["httpx._main"] = None  # type: ignore[assignment]
     for name in _NEEDED:
         import_module(name)
+    sys.modules["zimun_sync.cli.main"].command_line()
     phonenumbers.parse("+49 30 1234567")  # reads its tables
 
 

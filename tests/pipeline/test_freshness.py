@@ -228,6 +228,39 @@ def test_a_sink_without_a_pull_is_not_even_opened(desk: Bench, sink: ShowingSink
     assert (sink.opened, sink.shown) == (0, [])
 
 
+def test_a_sink_that_has_something_to_show_is_opened_while_a_pull_goes_on(
+    desk: Bench, sink: ShowingSink
+) -> None:
+    desk.sync()
+    delivery = _delivery(desk, sink)
+    assert delivery.step(more=True) is Progress.IDLE
+    assert (sink.opened, sink.shown[1:]) == (2, [])
+    assert delivery.step(more=True) is Progress.IDLE
+    assert delivery.step(more=False) is Progress.IDLE
+    assert (sink.opened, len(sink.shown)) == (2, 2)
+
+
+def test_before_the_first_good_pull_a_sink_is_not_opened_early(
+    desk: Bench, sink: ShowingSink
+) -> None:
+    desk.api.fail("organization", None, AuthenticationFailed("No."))
+    desk.sync()
+    assert _delivery(desk, sink).step(more=True) is Progress.IDLE
+    assert sink.opened == 0
+
+
+def test_a_sink_that_cannot_be_opened_early_is_waited_for(
+    desk: Bench, sink: ShowingSink, broken: Any
+) -> None:
+    desk.sync()
+    sink.on_open = broken(SinkUnavailable)
+    delivery = _delivery(desk, sink)
+    assert delivery.step(more=True) is Progress.WAITING
+    sink.on_open = lambda _context: None
+    assert delivery.step(more=False) is Progress.IDLE
+    assert len(sink.shown) == 2
+
+
 def test_a_sink_that_cannot_show_is_left_alone(desk: Bench, make_sink: Any) -> None:
     desk.sinks = {"memory": make_sink()}
     assert desk.sync().status == "succeeded"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, get_args
 from rich.console import Console
 from rich.table import Table
 
-from zimun_sync.cli.common import out
+from zimun_sync.cli.common import open_store, out
 from zimun_sync.cli.display import shown
 from zimun_sync.cli.summary import print_report
 from zimun_sync.cli.syncing import run_sync
@@ -94,8 +94,8 @@ def _configure(folder: Path, sandbox: Sandbox) -> Config:
 
 def _sync(console: Console, config: Config) -> None:
     began = time.monotonic()
-    with shown(Console(stderr=True)) as display:
-        report = run_sync(config, list(config.sources), display)
+    with shown(Console(stderr=True)) as display, open_store(config) as store:
+        report = run_sync(config, store, list(config.sources), display)
     print_report(console, report, time.monotonic() - began)
 
 

@@ -2,63 +2,72 @@
 
 import os
 import sys
-from typing import Annotated
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Annotated, Any, Final
 
 import typer
 
 from zimun_sync import __version__
-from zimun_sync.cli import (
-    activation,
-    backfilling,
-    backups,
-    fields,
-    forgetting,
-    operating,
-    quarantine,
-    querying,
-    records,
-    resetting,
-    serve,
-    setup,
-    sinks,
-    state,
-    syncing,
-    verifying,
-    webhooks,
-)
 from zimun_sync.errors import NotDrained, ZimunSyncError
 
-app = typer.Typer(
-    name="zimun-sync",
-    help="Keeps your own tools true to your Zimun bookings.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-_COMMANDS = (
-    syncing,
-    serve,
-    querying,
-    backfilling,
-    verifying,
-    state,
-    operating,
-    resetting,
-    records,
-    fields,
-    forgetting,
-    sinks,
-    setup,
-)
-for group in _COMMANDS:
-    group.register(app)
-app.add_typer(quarantine.app, name="quarantine")
-setup.config_app.command("reload")(serve.reload)
-app.add_typer(activation.app, name="sinks")
-app.add_typer(setup.config_app, name="config")
-app.add_typer(backups.app, name="state")
-app.add_typer(webhooks.app, name="webhooks")
+#: Modules and the commands that they `register`, in the order of `--help`.
+COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "syncing": ("sync",),
+    "serve": ("serve",),
+    "querying": ("query", "export"),
+    "backfilling": ("backfill",),
+    "verifying": ("verify",),
+    "state": ("status", "runs"),
+    "operating": ("approve", "pause", "resume", "replay"),
+    "resetting": ("reset",),
+    "records": ("record",),
+    "fields": ("fields",),
+    "forgetting": ("forget",),
+    "sinks": ("connectors", "adopt"),
+    "setup": ("init", "check", "demo", "sandbox"),
+}
+#: Modules whose `app` is a group of commands, and the group's name.
+GROUPS: Final[Mapping[str, str]] = {
+    "quarantine": "quarantine",
+    "activation": "sinks",
+    "configuring": "config",
+    "backups": "state",
+    "webhooks": "webhooks",
+}
+
+
+def command_line(called: str | None = None) -> typer.Typer:
+    """The program's commands.
+
+    Args:
+        called: only what this command needs, if there is one of that name: importing the
+            others takes longer than many a command.
+    """
+    app = typer.Typer(
+        name="zimun-sync",
+        help="Keeps your own tools true to your Zimun bookings.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_common)
+    every = called not in {
+        *GROUPS.values(),
+        *(name for names in COMMANDS.values() for name in names),
+    }
+    for module, names in COMMANDS.items():
+        if every or called in names:
+            _imported(module).register(app)
+    for module, name in GROUPS.items():
+        if every or called == name:
+            app.add_typer(_imported(module).app, name=name)
+    return app
+
+
+def _imported(module: str) -> Any:
+    return import_module(f"zimun_sync.cli.{module}")
 
 
 def _version(asked: bool) -> None:
@@ -67,7 +76,6 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _common(
     _shown: Annotated[
         bool,
@@ -86,7 +94,7 @@ def main() -> None:
     # httpx would import its own command line, with all of click and rich; it can do without.
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
     try:
-        app()
+        command_line(next(iter(sys.argv[1:]), None))()
     except ZimunSyncError as error:
         _tell(error)
         if isinstance(error, NotDrained):

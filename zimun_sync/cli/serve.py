@@ -1,13 +1,12 @@
-"""`zimun-sync serve` and `zimun-sync config reload`."""
+"""`zimun-sync serve`."""
 
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zimun_sync.cli.common import ConfigOption, load_config, open_store, out
+from zimun_sync.cli.common import ConfigOption, load_config
 from zimun_sync.collector import relax_collector
-from zimun_sync.errors import ConfigError
 
 if TYPE_CHECKING:
     from zimun_sync.config import Config
@@ -49,18 +48,3 @@ def _log_as(settings: "Config") -> None:
     from zimun_sync.logs import set_up
 
     set_up(settings.log.level, settings.log.format, secrets_of(settings))
-
-
-def reload(config: ConfigOption = None) -> None:
-    """Have the running daemon put its configuration into effect as it is now.
-
-    A configuration with a mistake changes nothing; the mistake is told.
-    """
-    from zimun_sync.cli.asking import ask, daemon_runs
-
-    settings = load_config(config)
-    with open_store(settings) as store:
-        if not daemon_runs(store):
-            raise ConfigError("No daemon runs on this state.", hint="Start it: zimun-sync serve")
-        ask(store, "reload", {})
-    out().print("The daemon works by the configuration as it is now.")

@@ -1,4 +1,4 @@
-"""`zimun-sync init`, `check`, `config`, `sandbox` and `demo`."""
+"""`zimun-sync init`, `check`, `sandbox` and `demo`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,8 +7,6 @@ import typer
 
 from zimun_sync.cli.common import ConfigOption, JsonOption, load_config, out, print_json
 from zimun_sync.errors import ConfigError
-
-config_app = typer.Typer(help="Show the configuration, or its JSON schema.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -64,22 +62,6 @@ def check(config: ConfigOption = None, json: JsonOption = False) -> None:
     if json:
         print_json([finding.to_json() for finding in findings])
     raise typer.Exit(1 if any(finding.verdict == "bad" for finding in findings) else 0)
-
-
-@config_app.command("show")
-def show_config(config: ConfigOption = None) -> None:
-    """Show the configuration in effect, its secrets masked."""
-    from zimun_sync.config import show
-
-    typer.echo(show(load_config(config)), nl=False)
-
-
-@config_app.command("schema")
-def schema() -> None:
-    """Print the JSON schema of the configuration file, for editors."""
-    from zimun_sync.config import schema as build
-
-    print_json(build())
 
 
 def demo(

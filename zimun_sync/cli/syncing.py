@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from zimun_sync.config import Config
     from zimun_sync.events import Emit
     from zimun_sync.pipeline.report import SyncReport
+    from zimun_sync.store import Store
 
 #: Variables by which a person has output taken for a terminal's, or not; Rich reads them.
 _FORCED: Final = frozenset({"FORCE_COLOR", "TTY_COMPATIBLE"})
@@ -63,7 +64,11 @@ def sync(
         raise typer.Exit(_rehearse(settings, names, sink, json=json))
     _refuse(sink is not None, "--sink goes with --dry-run: a sync delivers to every sink.")
     began = time.monotonic()
-    report = _by_the_daemon(settings, names, full=full) or _here(settings, names, full=full)
+    with open_store(settings) as store:
+        report = _by_the_daemon(store, names, full=full)
+        if report is None:
+            with listening(settings) as emit:
+                report = run_sync(settings, store, names, emit, full=full)
     if json:
         print_json(report.to_json())
     else:
@@ -91,17 +96,17 @@ def _rehearse(settings: "Config", names: list[str], sink: str | None, *, json: b
     return exit_code(found)
 
 
-def _by_the_daemon(settings: "Config", names: list[str], *, full: bool) -> "SyncReport | None":
+def _by_the_daemon(store: "Store", names: list[str], *, full: bool) -> "SyncReport | None":
     """Have the running daemon do it; None where none runs."""
+    from zimun_sync.cli.asking import ask, daemon_runs
+
+    if not daemon_runs(store):
+        return None
     import msgspec
 
-    from zimun_sync.cli.asking import ask, daemon_runs
     from zimun_sync.pipeline.report import SyncReport
 
-    with open_store(settings) as store:
-        if not daemon_runs(store):
-            return None
-        outcome = ask(store, "sync", {"sources": names, "full": full})
+    outcome = ask(store, "sync", {"sources": names, "full": full})
     return msgspec.convert(outcome["report"], SyncReport)
 
 
@@ -109,17 +114,13 @@ def sync_now(
     settings: "Config", names: list[str], emit: "Emit", *, full: bool = False
 ) -> "SyncReport":
     """One sync of these sources, by the running daemon or here."""
-    by_daemon = _by_the_daemon(settings, names, full=full)
-    return by_daemon or run_sync(settings, names, emit, full=full)
-
-
-def _here(settings: "Config", names: list[str], *, full: bool) -> "SyncReport":
-    with listening(settings) as emit:
-        return run_sync(settings, names, emit, full=full)
+    with open_store(settings) as store:
+        by_daemon = _by_the_daemon(store, names, full=full)
+        return by_daemon or run_sync(settings, store, names, emit, full=full)
 
 
 def run_sync(
-    settings: "Config", names: list[str], emit: "Emit", *, full: bool = False
+    settings: "Config", store: "Store", names: list[str], emit: "Emit", *, full: bool = False
 ) -> "SyncReport":
     """One sync of these sources; ends early on SIGINT or SIGTERM."""
     from zimun_sync.pipeline.cleaning import clean
@@ -129,7 +130,6 @@ def run_sync(
     relax_collector()
     with ExitStack() as stack:
         stop = stack.enter_context(stopping_on_signals())
-        store = stack.enter_context(open_store(settings))
         jobs = [stack.enter_context(source_job(settings, name, emit, stop)) for name in names]
         options = SyncOptions(full=full, patience=settings.sync.sink_patience, stop=stop)
         sinks, streams = build_sinks(settings), settings.streams

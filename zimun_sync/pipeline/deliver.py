@@ -167,15 +167,8 @@ class Delivery:
         if self.parked:
             self._let_go()  # whoever has to mend it may need what it holds
             return Progress.PARKED
-        unshown = not more and self._freshness.is_due()
-        forgotten = [] if more else self._erasures.pending()
         try:
-            delivered = self._deliver_round(more=more)
-            settled = not self.behind and not self.is_parked()
-            if unshown and settled:
-                self._freshness.show(self._open)
-            if forgotten and settled:
-                self._erasures.erase(forgotten, self._open)
+            delivered = self._deliver_ahead() if more else self._deliver_and_settle()
         except SinkUnavailable as error:
             return self._wait(error)
         except (SinkBroken, SinkHeld) as error:
@@ -187,6 +180,24 @@ class Delivery:
         if self.is_parked():
             return Progress.PARKED
         return Progress.DELIVERED if delivered else Progress.IDLE
+
+    def _deliver_ahead(self) -> bool:
+        """A round while a pull goes on."""
+        delivered = self._deliver_round(more=True)
+        if not self._is_open and self._freshness.is_certain():
+            self._open()  # while the pull waits for its source, not after it
+        return delivered
+
+    def _deliver_and_settle(self) -> bool:
+        """A round, and what waits until the sink has taken everything."""
+        unshown, forgotten = self._freshness.is_due(), self._erasures.pending()
+        delivered = self._deliver_round(more=False)
+        settled = not self.behind and not self.is_parked()
+        if unshown and settled:
+            self._freshness.show(self._open)
+        if forgotten and settled:
+            self._erasures.erase(forgotten, self._open)
+        return delivered
 
     def is_parked(self) -> bool:
         """Whether it gets nothing more until someone acts."""

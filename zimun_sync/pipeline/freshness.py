@@ -45,6 +45,14 @@ class FreshnessShow:
         """Whether a pull ended that the sink has not shown."""
         return self._due.is_set() and isinstance(self.sink, ShowsFreshness)
 
+    def is_certain(self) -> bool:
+        """Whether there will be something to show, however the pull that is under way ends."""
+        return self.is_due() and any(
+            self.store.runs.last_success(source, stream) is not None
+            for source, streams in self.sources.items()
+            for stream in streams
+        )
+
     def show(self, opened: Callable[[], None]) -> None:
         """Show how everything stands; it stays due if that fails.
 
