@@ -111,6 +111,7 @@ class Delivery:
         guard: hides from the sink what its policies say.
         totals: what was delivered so far.
         wait: seconds until the next attempt, after a step that came to WAITING.
+        wait_is_named: whether the sink itself named that time.
         reason: why it waits or is parked.
         parked: whether it gets nothing until someone acts.
         behind: whether a full batch was taken, so that more is waiting for sure.
@@ -129,6 +130,7 @@ class Delivery:
     guard: Guard = OPEN
     totals: Totals = field(default_factory=Totals)
     wait: float = 0.0
+    wait_is_named: bool = False
     reason: str = ""
     behind: bool = False
     parked: bool = False
@@ -198,6 +200,10 @@ class Delivery:
         if forgotten and settled:
             self._erasures.erase(forgotten, self._open)
         return delivered
+
+    def forget_failures(self) -> None:
+        """Let the next wait for the sink be a short one again."""
+        self._failures = 0
 
     def is_parked(self) -> bool:
         """Whether it gets nothing more until someone acts."""
@@ -380,6 +386,7 @@ class Delivery:
         step = _BACKOFF_SECONDS[min(self._failures, len(_BACKOFF_SECONDS) - 1)]
         self._failures += 1
         own = step * (0.5 + self.jitter() / 2)
+        self.wait_is_named = error.retry_after is not None
         self.wait = own if error.retry_after is None else error.retry_after
         self.reason = error.message
         self.emit(SinkWaiting(self.name, self.wait, error.message))

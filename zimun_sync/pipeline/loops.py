@@ -70,12 +70,27 @@ class Loops:
                 given_up_at = None
                 self._gather(delivery, progress)
                 continue
-            if draining:
+            wait = delivery.wait if draining else self._wait_beside_pull(delivery)
+            if self._draining.is_set():
                 given_up_at = given_up_at or monotonic() + self._patience
-                if monotonic() + delivery.wait > given_up_at:
+                if monotonic() + wait > given_up_at:
                     break
-            self._stop.wait(delivery.wait)
+            self._stop.wait(wait)
         self._close(delivery)
+
+    def _wait_beside_pull(self, delivery: Delivery) -> float:
+        """Wait until the sink is tried again or the pull is over; what is left to wait, seconds.
+
+        When everything is pulled nothing else is left to do, and a sink is tried at once, unless
+        it named a time itself.
+        """
+        until = monotonic() + delivery.wait
+        if not self._draining.wait(delivery.wait):
+            return 0.0
+        if delivery.wait_is_named:
+            return max(until - monotonic(), 0.0)
+        delivery.forget_failures()
+        return 0.0
 
     def _gather(self, delivery: Delivery, progress: Progress) -> None:
         if progress is Progress.IDLE or not delivery.behind:
