@@ -30,7 +30,6 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(20_000, 20, 20)
 
 
-
 class PostgresServer:
     """A cluster of its own on a unix socket, without durability; `start` it, `stop` it.
 

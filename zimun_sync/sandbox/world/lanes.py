@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -136,15 +137,21 @@ class Place:
                 yield local_stamp(start, self._zone).encode(), start
 
     def _clock_changes(self) -> Iterator[int]:
-        first = datetime.combine(self._span.first, time(), UTC)
-        hours = (self._span.last - self._span.first).days * 24
-        before = first.astimezone(self._zone).utcoffset()
-        for hour in range(1, hours):
-            instant = first + timedelta(hours=hour)
-            offset = instant.astimezone(self._zone).utcoffset()
-            if offset != before:
-                yield int(instant.timestamp())
-            before = offset
+        """When clocks are put forward or back: on days that end with another offset."""
+        midnight = datetime.combine(self._span.first, time(), UTC)
+        for day in range((self._span.last - self._span.first).days):
+            begins = midnight + timedelta(days=day)
+            if self._offset(begins) != self._offset(begins + timedelta(days=1)):
+                yield from self._changes_after(begins)
+
+    def _changes_after(self, midnight: datetime) -> Iterator[int]:
+        hours = [midnight + timedelta(hours=hour) for hour in range(25)]
+        for before, hour in pairwise(hours):
+            if self._offset(before) != self._offset(hour):
+                yield int(hour.timestamp())
+
+    def _offset(self, instant: datetime) -> timedelta | None:
+        return instant.astimezone(self._zone).utcoffset()
 
 
 def make_lanes(catalog: Catalog) -> dict[str, list[Lane]]:
