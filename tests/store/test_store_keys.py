@@ -136,10 +136,45 @@ def test_another_stream_has_keys_of_its_own(store: Store, lease: Lease) -> None:
     assert {each["key"] for each in rows(store, gathered_keys)} == {*"abcd"}
 
 
-def lose(store: Store, *lost: str) -> None:
+@pytest.mark.parametrize("here_ends", ["more", None], ids=["here gathered", "here indexed"])
+@pytest.mark.parametrize("there_ends", ["more", None], ids=["there gathered", "there indexed"])
+def test_records_of_two_streams_with_the_same_keys_are_told_apart(
+    store: Store, lease: Lease, here_ends: str | None, there_ends: str | None
+) -> None:
+    here = start(store, lease)
+    there = Listing(store, lease, store.runs.begin(lease, SOURCE, "staff", "p", fresh=True))
+    here.page(*(record(each) for each in "abcd"), token=here_ends)
+    there.page(*(record(each, "Anna") for each in "abcd"), token=there_ends)
+    for stream, name in ((STREAM, "Cut"), ("staff", "Anna")):
+        present = store.feed.present(SOURCE, stream, ["a", "b"])
+        assert {each.key: name_of(each) for each in present} == dict.fromkeys("ab", name)
+        assert {*store.feed.raws(SOURCE, stream, ["c"])} == {"c"}
+        assert {*dict(store.feed.hashes(SOURCE, stream))} == {*"abcd"}
+
+
+@pytest.mark.parametrize("ends", ["more", None], ids=["gathered", "indexed"])
+def test_a_row_that_was_lost_costs_another_stream_nothing(
+    store: Store, lease: Lease, ends: str | None
+) -> None:
+    here = start(store, lease)
+    there = Listing(store, lease, store.runs.begin(lease, SOURCE, "staff", "p", fresh=True))
+    for each in (here, there):
+        each.page(*(record(key) for key in "abcd"), token=ends)
+    lose(store, "b", stream=STREAM)
+    for each in (here, there):  # which finds that one of them is gone
+        each.page(*(record(key) for key in "abcd"), token=None)
+    for stream in (STREAM, "staff"):
+        found = store.feed.changes(SOURCE, stream, 0, 100)
+        assert sorted(each.key for each in found) == [*"abcd"]
+
+
+def lose(store: Store, *lost: str, stream: str = STREAM) -> None:
     """Remove records by hand, which leaves their keys behind."""
+    its = sa.select(listings.c.id).where(listings.c.stream == stream).scalar_subquery()
     with store._database.write(durable=False) as connection:
-        connection.execute(sa.delete(records).where(records.c.key.in_(lost)))
+        connection.execute(
+            sa.delete(records).where(records.c.key.in_(lost), records.c.listing == its)
+        )
 
 
 @pytest.mark.parametrize("token", ["more", None], ids=["gathered", "indexed"])
