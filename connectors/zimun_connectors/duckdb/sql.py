@@ -3,7 +3,7 @@
 Every name comes from a `Stream` and is quoted; values are bound as parameters.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from zimun_sync.marts import Meaning
@@ -118,6 +118,11 @@ TYPE_NAMES = "SELECT " + ", ".join(f"typeof(NULL::{kind})" for kind in COLUMN_TY
 COLUMNS_OF = """
     SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE database_name = ?
 """
+
+
+def together(statements: Iterable[str]) -> str:
+    """Many statements as one text, which DuckDB takes a little faster than one after the other."""
+    return ";\n".join(statements)
 
 
 def column_comment(relation: str, column: Column | Meaning) -> str:

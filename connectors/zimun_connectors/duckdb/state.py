@@ -187,9 +187,9 @@ class State:
         return found
 
     def _create(self, stream: Stream) -> None:
-        self.rows(sql.create_table(stream))
-        for column in stream.columns:
-            self.rows(sql.column_comment(sql.identifier(stream.name), column))
+        name = sql.identifier(stream.name)
+        comments = [sql.column_comment(name, column) for column in stream.columns]
+        self.rows(sql.together([sql.create_table(stream), *comments]))
 
     def _add_columns(
         self, stream: Stream, found: Mapping[str, str], types: Mapping[ColumnType, str]

@@ -50,8 +50,7 @@ def publish_views(
         access.grant(layout.views)
         return
     with files.replacing(layout.views, layout, access) as new, _database(new) as connection:
-        for statement in [*script, *(_model() if model else [])]:
-            connection.execute(statement)
+        connection.execute(sql.together([*script, *(_model() if model else [])]))
     ledger.record_views(digest)
 
 
