@@ -99,7 +99,8 @@ def test_a_remote_system_is_asked_about_nothing_that_is_hidden(
 
 def test_hashed_customers_are_as_many_as_they_were(cli: Cli, project: Project) -> None:
     hashed = {"type": "duckdb", "path": "var/hashed.duckdb", "privacy": {"personal": "hash"}}
-    project.settings["sinks"] = {"analytics": project.sinks["analytics"], "hashed": hashed}
+    clear_text = project.sinks["analytics"] | {"model": True}
+    project.settings["sinks"] = {"analytics": clear_text, "hashed": hashed}
     project.save()
     assert cli("sync").code == 0
     counts = "SELECT appointments, bookings, no_shows FROM dim_customer ORDER BY ALL"

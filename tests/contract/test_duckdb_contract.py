@@ -16,7 +16,7 @@ class DuckdbHarness:
         self._folder = folder
 
     def make(self) -> Sink:
-        return connector.build(DuckdbSettings(path=Path("zimun.duckdb")), self._folder)
+        return connector.build(DuckdbSettings(path=Path("zimun.duckdb"), model=False), self._folder)
 
     def rows(self, stream: Stream) -> Content:
         names = [column.name for column in stream.columns]

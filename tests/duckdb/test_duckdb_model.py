@@ -24,6 +24,11 @@ LIST_VIEWS = """
 """
 
 
+@pytest.fixture(autouse=True)
+def _with_views(bench: "Bench") -> None:
+    bench.model = True
+
+
 def _views(bench: "Bench") -> set[str]:
     return {name for (name,) in bench.query(LIST_VIEWS)}
 

@@ -142,7 +142,7 @@ print(duckdb.__version__, len(names))
 
 def test_the_oldest_client_for_views_reads_each_of_them(bench: "Bench", client: Client) -> None:
     environment = client(OLDEST_FOR_VIEWS)
-    bench.opened().write(_write(1))
+    bench.opened(model=True).write(_write(1))
     answer = subprocess.run(
         [sys.executable, "-c", _ASK_ALL, str(bench.views)],
         env=environment,

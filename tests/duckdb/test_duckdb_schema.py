@@ -82,7 +82,7 @@ def test_a_kill_between_a_new_table_and_its_publication_is_mended(
     bench.opened(model=False).close()
     bench.streams = STREAMS
     killed_before_publishing(bench)
-    bench.opened()
+    bench.opened(model=True)
     assert bench.query("SELECT count(*) FROM fact_appointments") == [(0,)]
 
 

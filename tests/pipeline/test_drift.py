@@ -40,7 +40,7 @@ class Readers:
         self.schema = f"drift_{postgres_url.rpartition('_')[2]}"  # one server serves every test
         self.sinks = {
             "analytics": duckdb_sink.connector.build(
-                duckdb_sink.DuckdbSettings(path=Path("zimun.duckdb")), folder
+                duckdb_sink.DuckdbSettings(path=Path("zimun.duckdb"), model=False), folder
             ),
             "files": csv_sink.connector.build(csv_sink.CsvSettings(path=Path("csv")), folder),
             "lake": parquet_sink.connector.build(
