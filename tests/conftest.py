@@ -1,6 +1,5 @@
-"""How every test runs, and a throw-away PostgreSQL server for those that want one."""
+"""A throw-away PostgreSQL server for every test that wants one."""
 
-import gc
 import os
 import shutil
 import subprocess
@@ -21,13 +20,6 @@ settings.register_profile("unshrunk", deadline=None, phases=[Phase.explicit, Pha
 settings.load_profile("untimed")
 
 _ROLE = "zimun"
-
-
-def pytest_collection_finish() -> None:
-    """Spare the collector the thousands of modules and tests that stay to the end anyway."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
 
 
 class PostgresServer:

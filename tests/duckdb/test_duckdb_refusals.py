@@ -1,12 +1,14 @@
 """What the sink says when it cannot work, and that it then leaves everything as it was."""
 
 import os
+import pwd
 import resource
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -108,12 +110,27 @@ def test_an_unknown_group(bench: "Bench") -> None:
             attempt(bench.context())
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_without_the_right_to_write(bench: "Bench") -> None:
-    bench.folder.chmod(0o500)
+@contextmanager
+def _without_privileges(folder: Path) -> Iterator[None]:
+    """Work as a user who owns the folder, and may not write anywhere as root may."""
+    root = os.geteuid() == 0
+    if root:
+        nobody = pwd.getpwnam("nobody").pw_uid
+        os.chown(folder, nobody, -1)
+        os.seteuid(nobody)
     try:
-        _refused(bench, "Permission denied")
+        yield
     finally:
+        if root:
+            os.seteuid(0)
+
+
+def test_a_folder_without_the_right_to_write(bench: "Bench") -> None:
+    with TemporaryDirectory() as place:  # other users get there, not to `tmp_path`
+        bench.folder = Path(place)
+        bench.folder.chmod(0o500)
+        with _without_privileges(bench.folder):
+            _refused(bench, "Permission denied")
         bench.folder.chmod(0o700)
 
 
