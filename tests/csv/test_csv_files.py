@@ -2,14 +2,18 @@
 
 import csv
 import io
+import os
 import stat
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
 
+from zimun_connectors.common.access import PublishSettings
+from zimun_connectors.common.files import replacing
 from zimun_sync.model import APPOINTMENTS, LOCATIONS, SERVICES, STAFF, STREAMS, Column, ColumnType
 from zimun_sync.model import Stream as ModelStream
 from zimun_sync.testing import delete, make_batch, make_row, upsert
@@ -188,6 +192,23 @@ def test_only_the_owner_sees_the_state_and_the_group_the_files(desk: "Desk") -> 
     assert stat.S_IMODE(private.stat().st_mode) == 0o700
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in private.iterdir()}
     assert set(modes.values()) == {0o600}, modes
+
+
+def test_a_file_is_its_owner_s_alone_until_it_is_whole(tmp_path: Path) -> None:
+    """Whatever the umask, and whatever mode a killed process left behind."""
+    draft = tmp_path / ".appointments.csv.new"
+    draft.write_text("half")
+    draft.chmod(0o666)
+    before = os.umask(0)
+    try:
+        with replacing(tmp_path / "appointments.csv", PublishSettings()) as file:
+            file.write(b"whole")
+            (found,) = tmp_path.iterdir()
+            assert (found, stat.S_IMODE(found.stat().st_mode)) == (draft, 0o600)
+    finally:
+        os.umask(before)
+    (found,) = tmp_path.iterdir()
+    assert (found.read_bytes(), stat.S_IMODE(found.stat().st_mode)) == (b"whole", 0o640)
 
 
 def test_the_log_does_not_outgrow_what_counts(desk: "Desk") -> None:

@@ -24,10 +24,12 @@ def replacing(path: Path, access: PublishSettings) -> Iterator[BinaryIO]:
     """A new file that takes `path`'s place when the block ends well.
 
     Readers see the old file or the new one, each whole; a reader that has the old one open
-    keeps it. The new one lies in the same folder under a hidden name until then.
+    keeps it. The new one lies in the same folder under a hidden name until then, its owner's alone.
     """
     new = path.with_name(f".{path.name}.new")
+    new.unlink(missing_ok=True)  # a killed process may have left it, with another mode
     try:
+        new.touch(mode=0o600, exist_ok=False)
         with new.open("wb") as file:
             yield file
             file.flush()
