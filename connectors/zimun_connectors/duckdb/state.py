@@ -171,7 +171,7 @@ class State:
             types = dict(zip(sql.COLUMN_TYPES, self.rows(sql.TYPE_NAMES)[0], strict=True))
             for stream in streams:
                 if stream.name not in tables:
-                    self._create(stream)
+                    self.rows(sql.create_table(stream))
                     changed = True
                 else:
                     changed = self._add_columns(stream, tables[stream.name], types) or changed
@@ -185,11 +185,6 @@ class State:
         for table, column, kind in self.rows(sql.COLUMNS_OF, [sql.DATABASE]):
             found.setdefault(table, {})[column] = kind
         return found
-
-    def _create(self, stream: Stream) -> None:
-        name = sql.identifier(stream.name)
-        comments = [sql.column_comment(name, column) for column in stream.columns]
-        self.rows(sql.together([sql.create_table(stream), *comments]))
 
     def _add_columns(
         self, stream: Stream, found: Mapping[str, str], types: Mapping[ColumnType, str]
@@ -209,7 +204,6 @@ class State:
                 self.rows(sql.restore_type(stream, column))
         for column in missing:
             self.rows(sql.add_column(stream, column))
-            self.rows(sql.column_comment(sql.identifier(stream.name), column))
         return bool(missing or others)
 
     # -- identity ------------------------------------------------------------------------
