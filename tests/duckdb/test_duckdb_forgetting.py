@@ -98,12 +98,16 @@ def _shape(bench: "Bench") -> list[Any]:
     snapshot = bench.data / "snapshot.duckdb"
     with duckdb.connect(snapshot, read_only=True) as reader:
         columns = reader.execute(
-            "SELECT table_name, column_name, data_type, comment FROM duckdb_columns()"
+            "SELECT table_name, column_name, data_type FROM duckdb_columns()"
             " WHERE NOT internal ORDER BY ALL"
         ).fetchall()
+        comments = reader.execute(
+            "SELECT table_name, comment FROM duckdb_tables() WHERE comment IS NOT NULL ORDER BY ALL"
+        ).fetchall()
+        assert comments
         compression = reader.execute(
             "SELECT DISTINCT compression FROM pragma_storage_info('appointments')"
             " WHERE column_name = 'appointment_id' AND segment_type = 'VARCHAR'"
         ).fetchall()
         tags = reader.execute("SELECT tags FROM duckdb_databases() WHERE NOT internal").fetchall()
-    return [columns, compression, tags]
+    return [columns, comments, compression, tags]

@@ -10,7 +10,6 @@ import pytest
 
 from tests.acceptance.tables import of_csv, of_duckdb, of_parquet, of_postgres
 from tests.pipeline.conftest import Bench
-from tests.thorough import THOROUGH
 from zimun_sync.model import STREAMS
 from zimun_sync.privacy import Guard, HashKey, Policies, Policy
 from zimun_sync.sinks import connector
@@ -150,7 +149,6 @@ def test_what_is_hidden_is_nowhere_in_the_sink(
     assert found_in(repr(row).encode() for row in rows_of(place)) == set()
 
 
-@pytest.mark.skipif(not THOROUGH, reason="for the thorough suite")
 def test_every_column_but_the_keys_may_be_dropped(
     bench: Bench, place: Place, make_appointment: Make
 ) -> None:

@@ -84,7 +84,8 @@ def insert_values(relation: str, columns: Sequence[Column]) -> str:
 def create_table(stream: Stream) -> str:
     """The stream's table in the private database: its columns, then `_hash` and `_stamp`.
 
-    What columns mean is told where people look, by the views: a comment takes as long as a table.
+    What columns mean is told where people look, by the views: comments here too would be a tenth of
+    a sink's first opening.
     Every write looks keys up, which takes half the time where they are not compressed; being
     unique, they would hardly get smaller.
     """
