@@ -18,7 +18,7 @@ import pytest
 from tests.deploy.conftest import ROOT, read
 from zimun_sync.config import load
 from zimun_sync.config.serving import ServerSettings
-from zimun_sync.sandbox.options import CLIENT_SECRET
+from zimun_sync.sandbox.credentials import CLIENT_SECRET
 
 HEALTHCHECK = ROOT / "deploy/container/healthcheck.py"
 Instructions = list[tuple[str, str]]

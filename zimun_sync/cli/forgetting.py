@@ -19,7 +19,6 @@ from zimun_sync.cli.common import (
     print_json,
 )
 from zimun_sync.errors import ConfigError, StoreError
-from zimun_sync.model import APPOINTMENTS, STAFF
 
 if TYPE_CHECKING:
     from zimun_sync.config import Config
@@ -91,6 +90,8 @@ def forget(  # noqa: PLR0913, PLR0917 - one option each
     Exit code 0: nothing is left. 1: it could not be carried out. 2: usage or configuration.
     3: something is left for a later delivery, or for you: the receipt tells what.
     """
+    from zimun_sync.model import APPOINTMENTS, STAFF
+
     settings = load_config(config)
     if done is not None:
         _done_by_hand(settings, done)

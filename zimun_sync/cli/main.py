@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from zimun_sync import __version__
+from zimun_sync.cli.helping import prepare_help
 from zimun_sync.errors import NotDrained, ZimunSyncError
 
 #: Modules and the commands that they `register`, in the order of `--help`.
@@ -93,6 +94,7 @@ def main() -> None:
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     # httpx would import its own command line, with all of click and rich; it can do without.
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+    prepare_help(sys.argv[1:])
     try:
         command_line(next(iter(sys.argv[1:]), None))()
     except ZimunSyncError as error:

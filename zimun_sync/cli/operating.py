@@ -10,7 +10,6 @@ import typer
 
 from zimun_sync.cli.common import ConfigOption, load_config, number, open_store, out
 from zimun_sync.errors import ConfigError
-from zimun_sync.model import delivered
 
 if TYPE_CHECKING:
     from zimun_sync.config import Config
@@ -167,6 +166,8 @@ def replay(
 
 
 def _refuse_unknown_stream(settings: "Config", stream: str | None) -> None:
+    from zimun_sync.model import delivered
+
     given = {name for each in settings.sources.values() for name in delivered(each.streams)}
     if stream is not None and stream not in given:
         raise ConfigError(

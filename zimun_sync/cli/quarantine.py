@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from msgspec.structs import asdict
 
 from zimun_sync.cli.common import (
     ConfigOption,
@@ -88,6 +87,8 @@ def _chosen(store: "Store", entry: int | None, *, everything: bool) -> list[int]
 
 
 def _json(entry: "Entry") -> dict[str, Any]:
+    from msgspec.structs import asdict
+
     content = asdict(entry)
     del content["raw"], content["content"]
     content["sink"] = entry.sink or None

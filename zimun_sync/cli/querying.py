@@ -13,7 +13,6 @@ import typer
 
 from zimun_sync.cli.common import ConfigOption, load_config, number, open_store, out
 from zimun_sync.errors import ConfigError, ZimunSyncError
-from zimun_sync.model import delivered
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -219,6 +218,8 @@ def export(
 
 
 def _streams(settings: "Config", chosen: list[str] | None) -> dict[str, list[str]]:
+    from zimun_sync.model import delivered
+
     sources = {name: delivered(each.streams) for name, each in settings.sources.items()}
     there = {name for streams in sources.values() for name in streams}
     unknown = set(chosen or []) - there

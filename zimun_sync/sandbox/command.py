@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zimun_sync.sandbox.faults.fault import read_fault
-from zimun_sync.sandbox.options import CLIENT_ID, CLIENT_SECRET, SandboxOptions
+from zimun_sync.sandbox.credentials import CLIENT_ID, CLIENT_SECRET
 
 if TYPE_CHECKING:
     from zimun_sync.sandbox.server import Sandbox
@@ -52,6 +51,8 @@ def sandbox(  # noqa: PLR0913 - a command line's options
     ] = False,
 ) -> None:
     """Run a stand-in for the Zimun API until it is interrupted."""
+    from zimun_sync.sandbox.faults.fault import read_fault
+    from zimun_sync.sandbox.options import SandboxOptions
     from zimun_sync.sandbox.server import serve
 
     options = SandboxOptions(

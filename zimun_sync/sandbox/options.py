@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from zimun_sync.sandbox.credentials import CLIENT_ID, CLIENT_SECRET
 from zimun_sync.sandbox.faults.fault import Fault
 
 #: Every scope that the API knows.
 SCOPES = ("org:read", "availability:read", "appointments:read", "appointments:write")
-#: The credentials that work unless others are set; they open nothing but a sandbox.
-CLIENT_ID, CLIENT_SECRET = "zimun-sandbox", "sandbox-secret"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
