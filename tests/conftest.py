@@ -1,5 +1,6 @@
-"""A throw-away PostgreSQL server for every test that wants one."""
+"""What all tests share: a throw-away PostgreSQL server for every one that wants it."""
 
+import gc
 import os
 import shutil
 import subprocess
@@ -13,13 +14,27 @@ import pytest
 from hypothesis import Phase, settings
 from psycopg import sql
 
+from zimun_sync.collector import relax_collector
+
 # How long an example takes says something of the machine, not of the code.
 settings.register_profile("untimed", deadline=None)
 # For who only asks whether a test fails: `make mutation`.
 settings.register_profile("unshrunk", deadline=None, phases=[Phase.explicit, Phase.generate])
 settings.load_profile("untimed")
 
+relax_collector()  # as the program does, and before thousands of tests are collected
+
 _ROLE = "zimun"
+
+
+def pytest_collection_finish() -> None:
+    """Spare what was imported the search for cycles; it took a sixteenth of the suite's time."""
+    gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    """Let libraries take leave of what is theirs; some tell of leaks otherwise."""
+    gc.unfreeze()
 
 
 class PostgresServer:
