@@ -1,8 +1,11 @@
 """Working ahead: order, errors, and never more than two pages at stake."""
 
+import os
+import sys
 from collections.abc import Callable, Generator
 from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -145,6 +148,26 @@ def test_a_long_listing_moves_to_a_process_and_survives_its_death(
         results += [work(_page(number, 4, items)) for number in range(2, 5)]
     assert [ready.items for ready in results] == [here] * 5
     assert events == [NormalizerProcessEnded("appointments")] * killed
+
+
+def test_a_process_that_has_not_started_yet_is_not_waited_for(
+    setup: Setup, items: list[bytes], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    gate, interpreter = tmp_path / "gate", tmp_path / "python"
+    os.mkfifo(gate)
+    interpreter.write_text(f'#!/bin/sh\nread line < "{gate}"\nexec "{sys.executable}" "$@"\n')
+    interpreter.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(interpreter))
+    monkeypatch.setattr(normalizing, "LONG_LISTING", 5)
+    here = normalize_items(items, setup.normalizer())
+    with Normalizing(setup, lambda _event: None) as work:
+        results = [work(_page(number, 9, items)) for number in range(4)]
+        assert work.process is not None
+        assert not work.process.is_ready()
+        gate.write_text("go\n")
+        assert work.process.is_ready(within=60)
+        results.append(work(_page(4, 9, items)))
+    assert [ready.items for ready in results] == [here] * 5
 
 
 def test_a_short_listing_needs_no_process(setup: Setup, items: list[bytes]) -> None:

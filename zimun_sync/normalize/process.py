@@ -1,11 +1,13 @@
 """A normalizer in a process of its own, so that a long listing uses a second core.
 
 The two sides exchange frames over the child's standard input and output: four bytes of length,
-big-endian, then msgpack. The first frame sets the normalizer up; each one after it holds a
-page's items and is answered by one frame, without the items' bytes. The child ends when its
-input does, so it never outlives its parent, however that ends.
+big-endian, then msgpack. The child's first frame is empty and says that it has started. The first
+one to it sets the normalizer up; each one after that holds a page's items and is answered by one
+frame, without the items' bytes. The child ends when its input does, so it never outlives its
+parent, however that ends.
 """
 
+import select
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -58,7 +60,20 @@ class NormalizerProcess:
             env=environment(),
         )
         self._setup: Setup | None = setup
+        self._started = False
         self._decode = msgspec.msgpack.Decoder(Outcome).decode
+
+    def is_ready(self, within: float = 0.0) -> bool:
+        """Whether `normalize` need not wait for the child to start; a dead one is not waited for.
+
+        Args:
+            within: how long to wait for it here, seconds.
+        """
+        if self._started or self._child.stdout is None:
+            return True
+        waiting = select.poll()
+        waiting.register(self._child.stdout, select.POLLIN)
+        return bool(waiting.poll(within * 1000))
 
     def normalize(self, items: Sequence[bytes]) -> Items:
         """Normalize a page's items.
@@ -70,6 +85,7 @@ class NormalizerProcess:
         if to_child is None or from_child is None:
             raise ProcessEnded
         try:
+            self._await_start(from_child)
             if self._setup is not None:
                 _send(to_child, msgspec.msgpack.encode(self._setup))
                 self._setup = None
@@ -80,6 +96,11 @@ class NormalizerProcess:
         if answer is None:
             raise ProcessEnded
         return self._decode(answer).of(items)
+
+    def _await_start(self, from_child: IO[bytes]) -> None:
+        if not self._started and _receive(from_child) is None:
+            raise ProcessEnded
+        self._started = True
 
     def kill(self) -> None:
         """End the child and wait for its end."""
@@ -120,6 +141,7 @@ def _receive(stream: IO[bytes]) -> bytes | None:
 
 def serve(source: IO[bytes], sink: IO[bytes]) -> None:
     """The child's side: answer every page until the parent closes its end."""
+    _send(sink, b"")
     first = _receive(source)
     if first is None:
         return

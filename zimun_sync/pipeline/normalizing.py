@@ -1,4 +1,7 @@
-"""Normalizing the pages of one listing: here at first, in a process of its own once it is long."""
+"""Normalizing the pages of one listing: here at first, in a process of its own once it is long.
+
+Until that process has started, which takes as long as several pages, work goes on here.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -91,7 +94,7 @@ class Normalizing:
         before, self._records = self._records, self._records + len(items)
         if before < LONG_LISTING <= self._records and not is_last:
             self.process = self._stack.enter_context(NormalizerProcess(self._setup))
-        if self.process is None:
+        if self.process is None or not self.process.is_ready():
             return normalize_items(items, self.normalizer)
         try:
             return self.process.normalize(items)
