@@ -28,7 +28,7 @@ _ROLE = "zimun"
 
 
 def pytest_collection_finish() -> None:
-    """Spare what was imported the search for cycles; it took a sixteenth of the suite's time."""
+    """Spare what was imported the search for cycles, which took 6% of the CPU of 894 tests."""
     gc.freeze()
 
 

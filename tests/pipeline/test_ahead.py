@@ -3,10 +3,10 @@
 import os
 import sys
 from collections.abc import Callable, Generator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Event
+from threading import Event, Timer
 from typing import Any
 
 import msgspec
@@ -143,6 +143,7 @@ def test_a_long_listing_moves_to_a_process_and_survives_its_death(
     with Normalizing(setup, events.append) as work:
         results = [work(_page(number, 4, items)) for number in range(2)]
         assert work.process is not None
+        assert work.process.is_ready(within=60)
         if killed:
             work.process.kill()
         results += [work(_page(number, 4, items)) for number in range(2, 5)]
@@ -160,7 +161,12 @@ def test_a_process_that_has_not_started_yet_is_not_waited_for(
     monkeypatch.setattr(sys, "executable", str(interpreter))
     monkeypatch.setattr(normalizing, "LONG_LISTING", 5)
     here = normalize_items(items, setup.normalizer())
-    with Normalizing(setup, lambda _event: None) as work:
+    in_the_end = Timer(60, gate.write_text, ["go\n"])  # who waits after all fails, not hangs
+    in_the_end.daemon = True
+    in_the_end.start()
+    with ExitStack() as stack:
+        stack.callback(in_the_end.cancel)
+        work = stack.enter_context(Normalizing(setup, lambda _event: None))
         results = [work(_page(number, 9, items)) for number in range(4)]
         assert work.process is not None
         assert not work.process.is_ready()

@@ -163,3 +163,13 @@ def test_help_loads_nothing_heavy() -> None:
     loaded = set(ended.stdout.splitlines()[-1].split())
     assert "typer" in loaded
     assert not loaded & NOT_FOR_HELP
+
+
+def test_what_help_leaves_out_can_be_imported_afterwards() -> None:
+    script = "from zimun_sync.cli.helping import prepare_help; prepare_help(['--help'])\n"
+    script += "from rich.markdown import Markdown; from rich.traceback import Traceback\n"
+    script += "print(Markdown.__name__, Traceback.__name__)"
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert ended.stdout == "Markdown Traceback\n"

@@ -13,7 +13,7 @@ _UNUSED = {"rich.markdown": "Markdown", "rich.traceback": "Traceback"}
 def prepare_help(arguments: Sequence[str]) -> None:
     """Import Typer's help quickly, if a command's arguments ask for it.
 
-    Others who import the modules that are left out, now or later, get the real ones.
+    Who imports the modules that were left out later gets the real ones.
     """
     if not arguments or {"-h", "--help"} & set(arguments):
         with _left_out():
@@ -22,8 +22,9 @@ def prepare_help(arguments: Sequence[str]) -> None:
 
 @contextmanager
 def _left_out() -> Iterator[None]:
-    stand_ins = {name: _stand_in(name, used) for name, used in _UNUSED.items()}
-    stand_ins = {name: each for name, each in stand_ins.items() if name not in sys.modules}
+    stand_ins = {
+        name: _stand_in(name, used) for name, used in _UNUSED.items() if name not in sys.modules
+    }
     sys.modules.update(stand_ins)
     try:
         yield

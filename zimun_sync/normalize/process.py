@@ -60,7 +60,6 @@ class NormalizerProcess:
             env=environment(),
         )
         self._setup: Setup | None = setup
-        self._started = False
         self._decode = msgspec.msgpack.Decoder(Outcome).decode
 
     def is_ready(self, within: float = 0.0) -> bool:
@@ -69,7 +68,7 @@ class NormalizerProcess:
         Args:
             within: how long to wait for it here, seconds.
         """
-        if self._started or self._child.stdout is None:
+        if self._setup is None or self._child.stdout is None:
             return True
         waiting = select.poll()
         waiting.register(self._child.stdout, select.POLLIN)
@@ -85,8 +84,9 @@ class NormalizerProcess:
         if to_child is None or from_child is None:
             raise ProcessEnded
         try:
-            self._await_start(from_child)
             if self._setup is not None:
+                if _receive(from_child) is None:  # that it has started
+                    raise ProcessEnded
                 _send(to_child, msgspec.msgpack.encode(self._setup))
                 self._setup = None
             _send(to_child, msgspec.msgpack.encode(items))
@@ -96,11 +96,6 @@ class NormalizerProcess:
         if answer is None:
             raise ProcessEnded
         return self._decode(answer).of(items)
-
-    def _await_start(self, from_child: IO[bytes]) -> None:
-        if not self._started and _receive(from_child) is None:
-            raise ProcessEnded
-        self._started = True
 
     def kill(self) -> None:
         """End the child and wait for its end."""
