@@ -265,6 +265,16 @@ def test_a_location_that_moves_to_another_zone_moves_its_local_times(bench: Any)
     assert [event.changed for event in bench.of(Renormalized)] == [30]
 
 
+def test_a_location_abroad_is_complete_when_it_is_listed_first(bench: Any) -> None:
+    abroad = {"location_id": "l_1", "address": {"country": "FR"}, "phone": "01 44 55 66 77"}
+    bench.api.put("organization", {"organization_id": "o_1", "country": "DE"})
+    bench.api.put("locations", abroad)
+    bench.sync()
+    assert bench.sink.rows["main", "locations", "l_1"]["phone"] == "+33144556677"
+    assert [run.changed for run in bench.sync().runs if run.stream == "locations"] == [0]
+    assert bench.of(Renormalized) == []
+
+
 def test_an_interrupted_sync_goes_on_later(bench: Any) -> None:
     original = bench.api.page
 

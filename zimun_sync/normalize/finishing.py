@@ -20,7 +20,7 @@ from zimun_sync.model import (
 )
 from zimun_sync.normalize import slots, times
 from zimun_sync.normalize.batches import Batch, Failures, Values, attempt
-from zimun_sync.normalize.places import Places, offset_seconds, phone, zone
+from zimun_sync.normalize.places import Places, country_of, offset_seconds, phone, zone
 from zimun_sync.normalize.rules import Rules
 
 Columns = Mapping[str, Values]
@@ -38,7 +38,7 @@ def finisher_of(stream: Stream, rules: Rules, places: Places) -> Finish:
     finishers: dict[str, Finish] = {
         APPOINTMENTS.name: _Appointments(rules, at),
         STAFF.name: lambda columns: {"phone": at.phones(columns, "phone")},
-        LOCATIONS.name: lambda columns: _zones(columns) | {"phone": at.phones(columns, "phone")},
+        LOCATIONS.name: lambda columns: _zones(columns) | {"phone": at.own_phones(columns)},
         ORGANIZATION.name: _zones,
         AVAILABILITY.name: _slots,
         HOLIDAYS.name: _days,
@@ -83,6 +83,13 @@ class _At:
         return [
             number and phone(number, get(location, elsewhere)[1])
             for number, location in zip(columns[column], columns["location_id"], strict=True)
+        ]
+
+    def own_phones(self, columns: Columns) -> Values:
+        """Telephone numbers of locations: each address tells the country, known before or not."""
+        return [
+            number and phone(number, country_of(address) or self._elsewhere[1])
+            for number, address in zip(columns["phone"], columns["address"], strict=True)
         ]
 
 

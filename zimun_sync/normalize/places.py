@@ -93,6 +93,18 @@ def _parse_phone(number: str, region: str | None) -> str:
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
 
 
+def region_of(code: object) -> str | None:
+    """An ISO 3166-1 alpha-2 code, where a source's value looks like one."""
+    looks_right = isinstance(code, str) and len(code) == 2 and code.isalpha()  # noqa: PLR2004
+    return str(code).upper() if looks_right else None
+
+
+def country_of(address: str | None) -> str | None:
+    """The country code within an address, a JSON text, where it has one."""
+    content = msgspec.json.decode(address) if address else None
+    return region_of(content.get("country")) if isinstance(content, dict) else None
+
+
 class Place(msgspec.Struct, frozen=True):
     """What a location or the organization tells about times and telephone numbers there.
 

@@ -3,11 +3,11 @@
 from dataclasses import replace
 from typing import Any
 
-import msgspec
 from msgspec import structs
 
 from zimun_sync.model import LOCATIONS, ORGANIZATION, Stream
 from zimun_sync.normalize import Place, Places, Rules
+from zimun_sync.normalize.places import country_of, region_of
 from zimun_sync.store import Store
 
 _ALL = 1_000_000
@@ -16,11 +16,11 @@ _ALL = 1_000_000
 def places_of(store: Store, source: str) -> Places:
     """Zones and regions of the source's organization and locations, as last listed."""
     locations = {
-        row["location_id"]: Place(row["timezone"], _country(row["address"]))
+        row["location_id"]: Place(row["timezone"], country_of(row["address"]))
         for row in rows_of(store, source, LOCATIONS)
     }
     organizations = [
-        Place(row["timezone"], _region(row["country"]))
+        Place(row["timezone"], region_of(row["country"]))
         for row in rows_of(store, source, ORGANIZATION)
     ]
     return Places(organizations[0] if organizations else Place(), locations)
@@ -46,14 +46,3 @@ def rows_of(store: Store, source: str, stream: Stream) -> list[dict[str, Any]]:
     return [
         dict(zip(names, change.row, strict=False)) for change in changes if change.row is not None
     ]
-
-
-def _country(address: str | None) -> str | None:
-    """The country code within an address, where it has one."""
-    content = msgspec.json.decode(address) if address else None
-    return _region(content.get("country")) if isinstance(content, dict) else None
-
-
-def _region(code: object) -> str | None:
-    looks_right = isinstance(code, str) and len(code) == 2 and code.isalpha()  # noqa: PLR2004
-    return str(code).upper() if looks_right else None
