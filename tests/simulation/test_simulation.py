@@ -7,7 +7,7 @@ from tests.simulation.runner import run
 from tests.thorough import times
 
 _AT_ONCE = 10
-_SEEDS = [*CASES, *range(times(100, 3_000))]
+_SEEDS = [*CASES, *range(times(60, 3_000))]
 
 
 @pytest.mark.parametrize("first", range(0, len(_SEEDS), _AT_ONCE))
