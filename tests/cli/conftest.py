@@ -1,6 +1,7 @@
 """The command line in this process, on a project of its own beside a small sandbox."""
 
 import gc
+import json
 import logging
 import os
 import sys
@@ -46,7 +47,17 @@ class Cli:
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     with Sandbox(SandboxOptions(appointments=ROWS)) as running:
+        _without_checked_in(running)
         yield running
+
+
+def _without_checked_in(sandbox: Sandbox) -> None:
+    """A CRM may refuse that status, which a world of so few has on some dates only."""
+    for item in sandbox.world.appointments.window(0, ROWS).items:
+        record = json.loads(item)
+        if record["status"] == "checked_in":
+            known = record | {"status": "completed"}
+            sandbox.world.put_appointment(record["appointment_id"], json.dumps(known).encode())
 
 
 @pytest.fixture
