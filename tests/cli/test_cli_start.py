@@ -23,10 +23,11 @@ NOT_FOR_SYNC = {
     "alembic",
     "apscheduler",
     "dlt",
+    "numpy",
     "pandas",
     "prometheus_client",
     "psycopg",
-    "pyarrow.compute",
+    "pyarrow",
     "pygments",
     "rich",
     "starlette",
@@ -38,7 +39,7 @@ NOT_FOR_SYNC = {
     "zimun_sync.web",
 }
 #: What a sync needs that has something new to write.
-FOR_ROWS = {"jinja2", "numpy", "pyarrow"}
+FOR_ROWS = {"arro3", "jinja2"}
 
 
 def _loaded(project: Project, *arguments: str) -> set[str]:

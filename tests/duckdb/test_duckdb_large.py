@@ -1,6 +1,7 @@
 """Batches of more rows than a row group go to the private database at once, around its log."""
 
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -61,3 +62,13 @@ def test_what_a_large_batch_repeats_is_left_alone(bench: "Bench") -> None:
     assert bench.query("SELECT count(*), count(*) FILTER (notes = 'new') FROM appointments") == [
         (ROWS, 1)
     ]
+
+
+def test_rows_too_wide_for_a_share_of_the_memory_take_what_they_need(bench: "Bench") -> None:
+    sink, chance = bench.opened(memory_limit="32MB"), Random(0)
+    for first in (0, ROWS // 2):
+        keys = range(first, first + ROWS)
+        notes = {key: chance.randbytes(600).hex() for key in keys}
+        sink.write(make_batch(*(upsert(first + k + 1, f"a_{k}", notes=notes[k]) for k in keys)))
+    found = bench.query("SELECT count(*), count(DISTINCT notes) FROM appointments")
+    assert found == [(ROWS // 2 * 3, ROWS // 2 * 3)]

@@ -196,11 +196,15 @@ def test_a_full_disk_stops_delivery_until_there_is_room(bench: "Bench", size: in
     assert bench.query("SELECT count(*) FROM appointments") == [(1 + len(large),)]
 
 
-def test_too_little_memory_names_the_setting(bench: "Bench") -> None:
-    large = make_batch(*(upsert(seq, f"a_{seq}", notes=str(seq) * 99) for seq in range(1, 9_000)))
-    with pytest.raises(SinkBroken) as caught:
-        bench.opened(memory_limit="1MB").write(large)
-    assert "memory_limit" in caught.value.hint
+@pytest.mark.parametrize("rows", [9_000, 11_000])
+def test_too_little_memory_names_the_setting(bench: "Bench", rows: int) -> None:
+    """As often as it is tried: a batch, and one longer than a row group."""
+    large = make_batch(*(upsert(seq, f"a_{seq}", notes=str(seq) * 99) for seq in range(1, rows)))
+    sink = bench.opened(memory_limit="4MB")
+    for _ in range(2):
+        with pytest.raises(SinkBroken, match="Out of Memory") as caught:
+            sink.write(large)
+        assert "memory_limit" in caught.value.hint
 
 
 def test_using_a_sink_that_is_not_open_is_a_bug(bench: "Bench") -> None:

@@ -18,7 +18,7 @@ ROOTS = {
 }
 
 WORDS = {"model", "errors", "events", "promoting", "__version__"}
-SINKS = {"sinks", "stored", "tables", "ids", "freshness"}
+SINKS = {"sinks", "stored", "arrow", "tables", "ids", "freshness"}
 ENGINE = WORDS | SINKS | {"zimun", "normalize", "store", "privacy"}
 #: What each part may import of the others. Whatever is not named here may not be there.
 MAY_IMPORT: Mapping[str, set[str]] = {
@@ -38,7 +38,8 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "stored": {"model"},
     "network": set(),
     "templates": set(),
-    "tables": WORDS | {"sinks", "stored", "freshness", "omitting"},
+    "arrow": WORDS | {"sinks", "stored"},
+    "tables": WORDS | {"sinks", "stored", "arrow", "freshness", "omitting"},
     "zimun": WORDS | {"network"},
     "normalize": WORDS | {"children", "collector"},
     "store": WORDS | {"normalize", "sinks", "stored", "ids"},
@@ -64,6 +65,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
 }
 #: Libraries that only some parts know, so that nothing of them leaks into interfaces.
 KEPT_TO = {
+    "arro3": {"arrow", "tables"},
     "httpx": {"network", "zimun", "daemon", "sandbox", "remotes", "zimun_connectors"},
     "httpcore": {"network"},
     "jinja2": {"marts", "remotes", "zimun_connectors"},
@@ -83,6 +85,7 @@ KEPT_TO = {
 NOT_FOR_HELP = {
     "alembic",
     "apscheduler",
+    "arro3",
     "dlt",
     "duckdb",
     "httpx",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from zimun_connectors.duckdb import files, sql
+from zimun_connectors.duckdb.memory import little_memory
 from zimun_sync.errors import SinkBroken
 from zimun_sync.model import ColumnType, Stream
 from zimun_sync.sinks import Batch
@@ -52,6 +53,8 @@ class State:
         self, path: Path, *, memory_limit: str, threads: int, read_only: bool = False
     ) -> None:
         self._path = path
+        self._memory_limit = memory_limit
+        self._wide_rows = False
         self._log = path.with_name(f"{path.name}.wal")
         self.applied: Counter[str] = Counter()
         self.connection = duckdb.connect(
@@ -230,7 +233,20 @@ class State:
     # -- rows ----------------------------------------------------------------------------
 
     def write(self, batch: Batch) -> int:
-        """Apply a batch and record its position, in one transaction; how many changes it made."""
+        """Apply a batch and record its position, in one transaction; how many changes it made.
+
+        What a long one appends goes to the file at once, and nobody reads it soon: DuckDB is not
+        to keep it in memory too, unless the rows turn out to be so wide that it needs all it has.
+        """
+        if len(batch) > sql.ROW_GROUP_SIZE and not self._wide_rows:
+            try:
+                with little_memory(self.connection, self._memory_limit):
+                    return self._write(batch)
+            except duckdb.OutOfMemoryException:
+                self._wide_rows = True
+        return self._write(batch)
+
+    def _write(self, batch: Batch) -> int:
         stamp = self.stamp + 1
         with self.transaction():
             applied = self._upsert(batch, stamp) + self._delete(batch, stamp)
@@ -243,9 +259,9 @@ class State:
         return applied
 
     def _upsert(self, batch: Batch, stamp: int) -> int:
-        from zimun_sync.tables import upserts_table
+        from zimun_sync.arrow import upserts
 
-        rows = upserts_table(batch)
+        rows = upserts(batch)
         if not rows.num_rows:
             return 0
         with self.registered("incoming", rows):
@@ -276,9 +292,9 @@ class State:
         return [key for key, later in found if later]
 
     def _delete(self, batch: Batch, stamp: int) -> int:
-        from zimun_sync.tables import deletes_table
+        from zimun_sync.arrow import deletes
 
-        rows = deletes_table(batch)
+        rows = deletes(batch)
         if not rows.num_rows:
             return 0
         stream, source = batch.stream, batch.source
@@ -296,8 +312,11 @@ class State:
         self.connection.register(name, rows)
         try:
             yield
-        finally:
-            self.connection.unregister(name)
+        except BaseException:
+            with suppress(duckdb.Error):  # a failed transaction takes no more statements
+                self.connection.unregister(name)
+            raise
+        self.connection.unregister(name)
 
     def _advance(self, batch: Batch) -> None:
         place = [batch.source, batch.stream.name]
