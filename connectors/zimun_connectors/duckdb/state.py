@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from zimun_connectors.duckdb import files, sql
-from zimun_connectors.duckdb.memory import little_memory
+from zimun_connectors.duckdb.memory import enough_memory
 from zimun_sync.errors import SinkBroken
 from zimun_sync.model import ColumnType, Stream
 from zimun_sync.sinks import Batch
@@ -235,12 +235,12 @@ class State:
     def write(self, batch: Batch) -> int:
         """Apply a batch and record its position, in one transaction; how many changes it made.
 
-        What a long one appends goes to the file at once, and nobody reads it soon: DuckDB is not
-        to keep it in memory too, unless the rows turn out to be so wide that it needs all it has.
+        That takes no more memory than it has to, unless rows turn out to be so wide that DuckDB
+        needs all that it may have.
         """
-        if len(batch) > sql.ROW_GROUP_SIZE and not self._wide_rows:
+        if not self._wide_rows:
             try:
-                with little_memory(self.connection, self._memory_limit):
+                with enough_memory(self.connection, self._memory_limit, len(batch)):
                     return self._write(batch)
             except duckdb.OutOfMemoryException:
                 self._wide_rows = True
