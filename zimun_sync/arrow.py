@@ -1,8 +1,8 @@
 """A batch's rows as Arrow tables, made without pyarrow.
 
-DuckDB, pyarrow, Polars and pandas read them where they are, by Arrow's PyCapsule interface. A
-process that only passes rows on to one of them is spared 0.1 s and 40 MB of pyarrow by arro3;
-`zimun_sync.tables` has the same rows as pyarrow's tables.
+DuckDB and pyarrow read them where they are, by Arrow's PyCapsule interface, as other libraries
+can that know it. A process that only passes rows on is spared 0.1 s and 40 MB of pyarrow by arro3
+(docs/adr/0015-arro3.md); `zimun_sync.tables` has the same rows as pyarrow's tables.
 """
 
 from collections.abc import Sequence
@@ -86,8 +86,17 @@ def _array(values: Sequence[Any], kind: ColumnType) -> Array:
         return Array(values, TYPES[kind])
     stored = Array(values, _STORED[kind])
     array = stored.cast(TYPES[kind])
-    if array.null_count != stored.null_count:  # a cast leaves empty what it cannot read
-        read = zip(values, array.to_pylist(), strict=True)
-        wrong = next(value for value, found in read if value is not None and found is None)
-        raise ValueError(f"{wrong!r} is stored as {kind.value}, and is none")
+    if kind is ColumnType.DECIMAL:
+        _refuse_others(values, array)
     return array
+
+
+def _refuse_others(texts: Sequence[str | None], decimals: Array) -> None:
+    """Raise ValueError if the cast left one empty or rounded it: it does both without a word."""
+    too_fine = (text for text in texts if text and "." in text[: -DECIMAL_SCALE - 1])
+    wrong = next(too_fine, None)
+    if wrong is None and decimals.null_count > texts.count(None):
+        read = zip(texts, decimals.to_pylist(), strict=True)
+        wrong = next(text for text, found in read if text is not None and found is None)
+    if wrong is not None:
+        raise ValueError(f"{wrong!r} is stored as a decimal, and is none of at most 14 + 4 digits")

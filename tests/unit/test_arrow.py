@@ -58,11 +58,13 @@ def test_duckdb_reads_them_where_they_are_as_often_as_it_likes() -> None:
             assert found == [(len(AMOUNTS), sum(AMOUNTS.values()))]
 
 
-@pytest.mark.parametrize("amount", ["12,50", "1e400", "", "123456789012345"])
-def test_an_amount_that_cannot_be_read_is_told_and_not_left_empty(amount: str) -> None:
+@pytest.mark.parametrize("amount", ["12,50", "1e400", "", "123456789012345", "1.00005"])
+def test_an_amount_that_cannot_be_read_is_told_and_neither_left_empty_nor_rounded(
+    amount: str,
+) -> None:
     at = [column.name for column in APPOINTMENTS.content].index("price_amount")
     row = appointment_row("a_2")
     spoilt = (*row[:at], amount, *row[at + 1 :])
     batch = make_batch(upsert(1, "a_1", price_amount=None), upsert(2, "a_2", spoilt))
-    with pytest.raises(ValueError, match=f"'{amount}' is stored as decimal"):
+    with pytest.raises(ValueError, match=f"'{amount}' is stored as a decimal"):
         arrow.upserts(batch)

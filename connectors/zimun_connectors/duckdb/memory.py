@@ -1,4 +1,4 @@
-"""How much memory DuckDB may use, for as long as it needs less than it may have."""
+"""How much memory DuckDB needs for an append, which may be less than it may have."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,26 +14,28 @@ from zimun_connectors.duckdb import sql
 _SHARES: Final = ((sql.ROW_GROUP_SIZE, 0.25), (1_000, 0.5))
 
 
-@contextmanager
-def enough_memory(connection: duckdb.DuckDBPyConnection, limit: str, rows: int) -> Iterator[None]:
-    """Let DuckDB use no more memory during the block than appending so many rows takes.
+def enough_for(rows: int, limit: str) -> str | None:
+    """What is enough to append so many rows of the usual width; None: all that there is.
 
-    Without this it would keep what a long load appends, which nobody is going to read soon.
+    With more, DuckDB would keep what a load appends, which nobody is going to read soon.
 
     Args:
-        connection: of the database; no transaction is open.
-        limit: what it may use otherwise, such as `96MB`, and has again afterwards.
         rows: how many are appended.
+        limit: what DuckDB may use, such as `96MB`.
+    """
+    amount = limit.rstrip(ascii_letters + " ")
+    shares = (share for more_than, share in _SHARES if rows > more_than)
+    return next((f"{int(amount) * share}{limit.removeprefix(amount)}" for share in shares), None)
+
+
+@contextmanager
+def memory_of(connection: duckdb.DuckDBPyConnection, enough: str, limit: str) -> Iterator[None]:
+    """Let DuckDB use no more than `enough` during the block, and `limit` again afterwards.
 
     Raises:
-        duckdb.OutOfMemoryException: it holds more already, and cannot let go of it.
+        duckdb.OutOfMemoryException: it was not enough; no transaction may have been open before.
     """
-    share = next((share for more_than, share in _SHARES if rows > more_than), None)
-    if share is None:
-        yield
-        return
-    amount = limit.rstrip(ascii_letters + " ")
-    _allow(connection, f"{int(amount) * share}{limit.removeprefix(amount)}")
+    _allow(connection, enough)
     try:
         yield
     finally:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from zimun_connectors.duckdb import files, sql
-from zimun_connectors.duckdb.memory import enough_memory
+from zimun_connectors.duckdb.memory import enough_for, memory_of
 from zimun_sync.errors import SinkBroken
 from zimun_sync.model import ColumnType, Stream
 from zimun_sync.sinks import Batch
@@ -235,12 +235,13 @@ class State:
     def write(self, batch: Batch) -> int:
         """Apply a batch and record its position, in one transaction; how many changes it made.
 
-        That takes no more memory than it has to, unless rows turn out to be so wide that DuckDB
-        needs all that it may have.
+        A load takes less memory than DuckDB may have, unless rows turn out to be so wide that it
+        needs all of that: from then on it may have it.
         """
-        if not self._wide_rows:
+        enough = enough_for(len(batch), self._memory_limit)
+        if enough is not None and not self._wide_rows:
             try:
-                with enough_memory(self.connection, self._memory_limit, len(batch)):
+                with memory_of(self.connection, enough, self._memory_limit):
                     return self._write(batch)
             except duckdb.OutOfMemoryException:
                 self._wide_rows = True
