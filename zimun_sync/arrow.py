@@ -68,6 +68,14 @@ def deletes(batch: Batch) -> Table:
     )
 
 
+def texts(values: Sequence[Any], kind: ColumnType) -> list[str | None]:
+    """A column of stored values as text: dates and times as ISO 8601 has them.
+
+    Times have as many digits of a second as they need: none, three or six.
+    """
+    return list(_array(values, kind).cast(TYPES[ColumnType.TEXT]).to_pylist())
+
+
 def _arrays(batch: Batch, changes: Sequence[StoredChange]) -> list[Array]:
     seqs, _, rows, hashes, run_ids, observed_at = zip(*changes, strict=True)
     content = zip(batch.stream.filled, zip(*rows, strict=True), strict=True)

@@ -68,6 +68,15 @@ def test_a_sync_loads_only_what_it_uses(project: Project) -> None:
     assert not second & (NOT_FOR_SYNC | FOR_ROWS)
 
 
+def test_files_in_the_standard_spelling_need_no_more(project: Project) -> None:
+    del project.sinks["analytics"]
+    project.sinks["files"] |= {"changes": True}
+    project.save()
+    loaded = _loaded(project, "sync", "--json")
+    assert "zimun_connectors.csv.canonical" in loaded
+    assert not loaded & NOT_FOR_SYNC
+
+
 @pytest.mark.skipif(
     not Path("/proc/self/task").exists(), reason="counts threads as Linux tells them"
 )

@@ -251,3 +251,21 @@ def test_a_stream_the_model_does_not_list_gets_a_file_of_its_own(desk: "Desk") -
     rooms = ModelStream("rooms", "room_id", (Column("room_id", ColumnType.TEXT, "Its name."),))
     desk.open().write(make_batch(upsert(1, "r_1", make_row(rooms, "r_1")), stream=rooms))
     assert desk.text(rooms).splitlines()[1].startswith("r_1,main,1,")
+
+
+@pytest.mark.parametrize("preset", ["standard", "excel"])
+def test_a_text_of_megabytes_is_written_moved_and_shown(desk: "Desk", preset: str) -> None:
+    states = [
+        upsert(seq, key, make_row(APPOINTMENTS, key, notes=text * 3_000_000))
+        for seq, key, text in [(1, "a_0", "x"), (2, "a_1", "y"), (4, "a_1", "z")]
+    ]
+    sink = desk.open(preset=preset, changes=True)
+    sink.write(make_batch(*states[:2]))
+    sink.write(make_batch(delete(3, "a_0")))
+    before = desk.log()
+    sink.write(make_batch(states[2]))
+    assert desk.log() != before
+    assert desk.text().count("\r\n") == 2
+    assert desk.text().count("z") >= 3_000_000
+    desk.file().write_bytes(desk.file().read_bytes().replace(b"zz", b"zy", 1))
+    assert list(sink.read_published("main", APPOINTMENTS)) == [("a_1", "differs", "notes")]

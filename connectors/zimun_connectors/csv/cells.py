@@ -1,38 +1,18 @@
-"""Columns of values as columns of CSV cells, a whole column at a time.
+"""Columns that were read from canonical lines as columns of CSV cells in any spelling.
 
-A cell is quoted where RFC 4180 asks for it, and where it is an empty text: NULL is an empty
-cell without quotes, so the two stay apart.
+A column at a time, and by Arrow: a whole file is spelled anew whenever one of its rows changed.
+Which cells get an apostrophe or quotes is told in `zimun_connectors.csv.guarding`.
 """
 
 import re
-from decimal import Decimal
 from functools import cache
 
-import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from zimun_connectors.csv.format import Format
+from zimun_connectors.csv.guarding import GUARDED, PHONE
 from zimun_sync.model import Column, ColumnType
-
-#: Characters that begin a formula in some spreadsheet: the four of ASCII and what Unicode's
-#: compatibility forms fold to them.
-TRIGGERS = (
-    "=+-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u207a\u208a\u207c\u208c\ufb29\u2a75\u2a76"
-)
-
-#: What a spreadsheet may skip before a formula: ASCII controls, every kind of space, and
-#: characters without width.
-SKIPPED = (
-    "\x00-\x20\x7f-\xa0\xad\u061c\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff"
-)
-
-#: A text that gets a leading apostrophe. One that begins with an apostrophe gets another, so
-#: that taking one away always gives the text back.
-GUARDED = f"^(?:[{SKIPPED}]*[{re.escape(TRIGGERS)}]|['\t\r\n])"
-
-#: An E.164 number, which a spreadsheet takes for a number and every other reader for what it is.
-PHONE = r"^\+[1-9][0-9]{6,14}$"
 
 _MICROS = 1_000_000
 
@@ -53,9 +33,9 @@ def cells(column: Column, values: pa.Array, spelling: Format) -> pa.Array:
             guarded = values if column.name in spelling.unguarded else guard(values)
             found = quote(guarded, spelling.delimiter)
         case ColumnType.JSON:
-            found = quote(_compact(values), spelling.delimiter)
+            found = quote(values, spelling.delimiter)
         case ColumnType.DECIMAL:
-            found = pc.replace_substring(_plain(values), ".", spelling.decimal_separator)
+            found = pc.replace_substring(values, ".", spelling.decimal_separator)
         case ColumnType.INSTANT:
             found = _clock(values, zone="Z", excel=spelling.wall_clock)
         case ColumnType.LOCAL_TIME:
@@ -73,7 +53,8 @@ def guard(texts: pa.Array) -> pa.Array:
         return texts
     looked_at = pc.if_else(doubtful, texts, "")
     risky = pc.and_not(
-        pc.match_substring_regex(looked_at, GUARDED), pc.match_substring_regex(looked_at, PHONE)
+        pc.match_substring_regex(looked_at, f"^{GUARDED}"),
+        pc.match_substring_regex(looked_at, f"^{PHONE}$"),
     )
     return pc.if_else(risky, pc.binary_join_element_wise("'", texts, ""), texts)
 
@@ -96,8 +77,7 @@ def quote(texts: pa.Array, delimiter: str) -> pa.Array:
     """Texts in quotes where a reader of CSV needs them."""
     needed = pc.equal(texts, "")
     if _holds(texts, b'"', b"\r", b"\n", delimiter.encode()):
-        special = pc.match_substring_regex(texts, f'["\r\n{re.escape(delimiter)}]')
-        needed = pc.or_(needed, special)
+        needed = pc.or_(needed, pc.match_substring_regex(texts, f'["\r\n{re.escape(delimiter)}]'))
     if not pc.any(needed).as_py():
         return texts
     doubled = pc.replace_substring(texts, '"', '""')
@@ -109,25 +89,6 @@ def _holds(texts: pa.Array, *parts: bytes) -> bool:
     data = texts.buffers()[2]
     raw = data.to_pybytes() if data else b""
     return any(part in raw for part in parts)
-
-
-def _compact(documents: pa.Array) -> pa.Array:
-    """JSON without white space between its parts."""
-    if not _holds(documents, b": ", b", ", b"\n", b"\t", b"[ ", b"{ "):
-        return documents
-    texts = documents.to_pylist()
-    compact = [
-        t if t is None else msgspec.json.format(t.encode(), indent=-1).decode() for t in texts
-    ]
-    return pa.array(compact, pa.string())
-
-
-def _plain(decimals: pa.Array) -> pa.Array:
-    """Decimals without an exponent."""
-    if not _holds(decimals, b"E", b"e"):
-        return decimals
-    values = decimals.to_pylist()
-    return pa.array([v if v is None else format(Decimal(v), "f") for v in values], pa.string())
 
 
 def _clock(times: pa.Array, *, zone: str, excel: bool) -> pa.Array:

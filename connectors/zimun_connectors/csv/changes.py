@@ -1,19 +1,17 @@
 """Files to which every change is appended, one a day and stream."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
 from zimun_connectors.common.access import PublishSettings
 from zimun_connectors.common.files import sync
-from zimun_connectors.csv import log
-from zimun_connectors.csv.format import Format, column_forms, column_names
-from zimun_connectors.csv.rows import OPERATION, lines, payload, rows, slices
+from zimun_connectors.csv import canonical, log
+from zimun_connectors.csv.format import OPERATION, Format, column_forms
 from zimun_connectors.csv.scrubbing import Target, scrubbed
-from zimun_connectors.csv.table import News
-from zimun_connectors.csv.zones import Zones
+from zimun_connectors.csv.table import News, Table
 from zimun_sync.errors import SinkBroken
 from zimun_sync.model import Stream
 
@@ -99,24 +97,32 @@ class ChangeFiles:
     def _forget(self, name: str) -> None:
         self._db.execute("DELETE FROM change_file WHERE name = ?", (name,))
 
-    def append(self, stream: Stream, news: News, day: date, zones: Zones) -> ChangeFile:
+    def append(
+        self, stream: Stream, news: News, day: date, tables: Mapping[str, Table]
+    ) -> ChangeFile:
         """Add the changes to the day's file, durably; only `record` makes them count."""
         file = self._file_of(stream, day)
         path = self._folder / file.name
-        size = log.append(path, file.size, self._parts(stream, news, zones, is_new=not file.size))
+        size = log.append(path, file.size, self._parts(stream, news, tables, is_new=not file.size))
         if not file.size:
             self._access.grant(path)
         return ChangeFile(file.name, size)
 
     def _parts(
-        self, stream: Stream, news: News, zones: Zones, *, is_new: bool
+        self, stream: Stream, news: News, tables: Mapping[str, Table], *, is_new: bool
     ) -> Iterator[bytes | memoryview]:
-        if is_new:
-            yield self._spelling.header([OPERATION.name, *column_names(stream)])
         columns = (OPERATION, *stream.columns)
-        for part in slices(news.changes):
-            batch = rows(stream, news.source, part)
-            yield payload(lines(batch, columns, self._spelling, zones))
+        if is_new:
+            yield self._spelling.header([column.name for column in columns])
+        parts = canonical.lines_of_changes(stream, news.source, news.changes)
+        if self._spelling.is_canonical:
+            yield from map(b"".join, parts)
+            return
+        from zimun_connectors.csv.respelling import respelled, zones_for
+
+        zones = zones_for(self._spelling, tables)
+        for lines in parts:
+            yield from respelled(lines, columns, self._spelling, zones)
 
     def record(self, file: ChangeFile) -> None:
         """Make appended changes count, within the caller's transaction."""

@@ -1,8 +1,8 @@
 """How rows are spelled in a file."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from zimun_sync.model import Stream
+from zimun_sync.model import Column, ColumnType, Stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,11 @@ class Format:
     wall_clock: bool = False
     unguarded: tuple[str, ...] = ()
 
+    @property
+    def is_canonical(self) -> bool:
+        """Whether rows are spelled as the sink keeps them."""
+        return replace(self, byte_order_mark=False) == CANONICAL
+
     def header(self, names: list[str]) -> bytes:
         """The file's first line."""
         mark = "\ufeff" if self.byte_order_mark else ""
@@ -34,6 +39,9 @@ class Format:
 #: The spelling that the sink keeps its rows in: nothing is lost in it, so every other one can
 #: be made from it. It is also what the default settings publish, byte for byte.
 CANONICAL = Format()
+
+#: The first column in files of changes.
+OPERATION = Column("_op", ColumnType.TEXT, "upsert or delete.")
 
 
 def column_forms(stream: Stream) -> list[str]:

@@ -75,6 +75,25 @@ class Index:
             (_json(sorted(places)), self._log),
         )
 
+    def close_up(self) -> None:
+        """Record where lines lie once the dead stretches between them are left out."""
+        self._db.execute(
+            """
+            WITH lying (source, key, start, dead) AS (
+                SELECT source, key, start, 0 FROM record WHERE log = :log AND length > 0
+                UNION ALL
+                SELECT NULL, NULL, start, length FROM dead WHERE log = :log
+            ), moved AS (
+                SELECT source, key, start - sum(dead) OVER (ORDER BY start) AS start FROM lying
+                ORDER BY source, key
+            )
+            UPDATE record SET start = moved.start FROM moved
+            WHERE record.log = :log
+                AND record.source = moved.source AND record.key = moved.key
+            """,
+            {"log": self._log},
+        )
+
     def dead(self) -> Iterator[Stretch]:
         """Stretches of the log that do not count, in order.
 
@@ -87,6 +106,12 @@ class Index:
             starts.append(start)
             lengths.append(length)
         return zip(starts, lengths, strict=True)
+
+    def longest(self) -> int:
+        """The longest line that counts, bytes."""
+        select = "SELECT coalesce(max(length), 0) FROM record WHERE log = ?"
+        (length,) = self._db.execute(select, (self._log,)).fetchone()
+        return int(length)
 
     def dead_size(self) -> int:
         """Bytes of the log that do not count."""

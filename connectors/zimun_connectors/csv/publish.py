@@ -1,18 +1,17 @@
 """The files that readers see: made from the logs, replaced as a whole."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from zimun_connectors.common.access import PublishSettings
 from zimun_connectors.common.files import replacing
-from zimun_connectors.csv.format import CANONICAL, Format, column_forms, column_names
-from zimun_connectors.csv.published import Published
-from zimun_connectors.csv.rows import lines, payload
+from zimun_connectors.csv.format import Format, column_forms, column_names
 from zimun_connectors.csv.table import Table
-from zimun_connectors.csv.zones import Zones
-from zimun_sync.model import LOCATIONS, ORGANIZATION
+
+if TYPE_CHECKING:
+    from zimun_connectors.csv.published import Published
 
 #: While more batches wait, files are replaced this often at most, and so seldom that
 #: replacing them takes no more than one part in `_SHARE` of the time.
@@ -64,8 +63,10 @@ class Publisher:
         for table in tables.values():
             self._replace(table, tables)
 
-    def shown(self, table: Table, tables: dict[str, Table]) -> Published | None:
+    def shown(self, table: Table, tables: dict[str, Table]) -> "Published | None":
         """A table's file and what it should be; None while something is yet to be published."""
+        from zimun_connectors.csv.published import Published
+
         extent = table.extent
         if extent.published != extent.version or extent.published_as != self._form(table):
             return None
@@ -101,19 +102,11 @@ class Publisher:
         yield from self._body(table, tables)
 
     def _body(self, table: Table, tables: dict[str, Table]) -> Iterator[bytes | memoryview]:
-        if replace(self._spelling, byte_order_mark=False) == CANONICAL:
+        if self._spelling.is_canonical:
             yield from table.live()
             return
-        zones = zones_of(tables)
+        from zimun_connectors.csv.respelling import lines, payload, zones_for
+
+        zones = zones_for(self._spelling, tables)
         for batch in table.rows():
             yield payload(lines(batch, table.stream.columns, self._spelling, zones))
-
-
-def zones_of(tables: dict[str, Table]) -> Zones:
-    """The time zones of the locations and organizations that the sink holds."""
-    return Zones.of(
-        (stream.key, batch)
-        for stream in (LOCATIONS, ORGANIZATION)
-        if stream.name in tables
-        for batch in tables[stream.name].rows()
-    )

@@ -9,10 +9,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
-
-from zimun_connectors.csv.cells import guard, quote
-from zimun_connectors.csv.rows import OPERATION
+from zimun_connectors.csv.format import OPERATION
+from zimun_connectors.csv.guarding import guard, quote
 from zimun_sync.model import Stream
 
 _BYTE_ORDER_MARK = "\ufeff".encode()
@@ -79,12 +77,15 @@ def _blanker(header: bytes, target: Target) -> Callable[[bytes], bytes]:
 
 
 def _spelled(target: Target, delimiter: str) -> set[tuple[bytes, bytes]]:
-    """Cells of source and key, the key's with the guard against formulas and without."""
-    pairs = [(source, key) for source, keys in target.keys.items() for key in keys]
-    sources, keys = (pa.array(texts, pa.string()) for texts in zip(*pairs, strict=True))
+    """Cells of source and key, each with the guard against formulas and without."""
     return {
-        (source.encode(), key.encode())
-        for source_cells in (quote(sources, delimiter), quote(guard(sources), delimiter))
-        for key_cells in (quote(keys, delimiter), quote(guard(keys), delimiter))
-        for source, key in zip(source_cells.to_pylist(), key_cells.to_pylist(), strict=True)
+        (source_cell, key_cell)
+        for source, keys in target.keys.items()
+        for key in keys
+        for source_cell in _cells(source, delimiter)
+        for key_cell in _cells(key, delimiter)
     }
+
+
+def _cells(text: str, delimiter: str) -> set[bytes]:
+    return {quote(spelled, delimiter).encode() for spelled in (text, guard(text))}

@@ -3,17 +3,19 @@
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from zimun_connectors.csv.changes import ChangeFile, ChangeFiles
 from zimun_connectors.csv.config import CsvSettings
-from zimun_connectors.csv.publish import Publisher, zones_of
-from zimun_connectors.csv.published import Difference
+from zimun_connectors.csv.publish import Publisher
 from zimun_connectors.csv.scrubbing import Target
 from zimun_connectors.csv.state import State
 from zimun_connectors.csv.table import News, Table
-from zimun_connectors.csv.zones import Zones
 from zimun_sync.model import Stream
 from zimun_sync.sinks import Forgotten, SinkContext, StoredChange
+
+if TYPE_CHECKING:
+    from zimun_connectors.csv.published import Difference
 
 
 class Session:
@@ -35,7 +37,6 @@ class Session:
         self._tables = {
             stream.name: Table(state, self._private, stream) for stream in context.streams.values()
         }
-        self._wall_clock = settings.format.wall_clock
         self._change_files = ChangeFiles(
             state.db,
             folder / "changes",
@@ -74,7 +75,7 @@ class Session:
         """Replace every published file."""
         self._publisher.publish_anew(self._tables)
 
-    def read_published(self, source: str, stream: Stream) -> Iterator[Difference]:
+    def read_published(self, source: str, stream: Stream) -> Iterator["Difference"]:
         """What readers do not find as it is held; see `zimun_sync.sinks.Publishes`."""
         shown = self._publisher.shown(self.table(stream), self._tables)
         if shown is not None:
@@ -101,8 +102,7 @@ class Session:
     def _append_changes(self, stream: Stream, news: News) -> ChangeFile | None:
         if not self._with_changes or not news.changes:
             return None
-        zones = zones_of(self._tables) if self._wall_clock else Zones()
-        return self._change_files.append(stream, news, self._today, zones)
+        return self._change_files.append(stream, news, self._today, self._tables)
 
     def forget(self, forgotten: Forgotten) -> bool:
         """Write the logs concerned anew, and blank former states in files of changes.

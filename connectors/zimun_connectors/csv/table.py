@@ -4,20 +4,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, compress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from zimun_connectors.csv import extent, log
+from zimun_connectors.csv import canonical, extent, log
 from zimun_connectors.csv.format import CANONICAL, column_forms
 from zimun_connectors.csv.index import Entry, Index, Place
-from zimun_connectors.csv.rows import completed, lines, parse, payload, rows, slices
 from zimun_connectors.csv.state import State
-from zimun_connectors.csv.zones import Zones
 from zimun_sync.errors import SinkBroken
 from zimun_sync.model import Column, ColumnType, Stream
 from zimun_sync.sinks import Head, StoredChange
 from zimun_sync.stored import chosen, heads
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 #: A log is written anew when this much of it is dead, bytes, and that is more than counts.
 _WORTH_REWRITING = 1 << 20
@@ -116,12 +115,11 @@ class Table:
 
     def _spelled(
         self, source: str, upserts: Sequence[StoredChange], lengths: list[int]
-    ) -> Iterator[memoryview]:
-        """The upserts' lines in parts; the length of each goes to `lengths`."""
-        for part in slices(upserts):
-            spelled = self._spell(rows(self.stream, source, part))
-            lengths += pc.binary_length(spelled).to_pylist()
-            yield payload(spelled)
+    ) -> Iterator[bytes]:
+        """The upserts' lines in parts; the length of each line goes to `lengths`."""
+        for lines in canonical.lines(self.stream, source, upserts):
+            lengths += map(len, lines)
+            yield b"".join(lines)
 
     def record(self, news: News, entries: Sequence[Entry]) -> extent.Extent:
         """Make appended lines count, within the caller's transaction.
@@ -136,9 +134,6 @@ class Table:
         grown = replace(self.extent, size=size, version=self.extent.version + 1)
         extent.save(self._state.db, grown)
         return grown
-
-    def _spell(self, batch: pa.RecordBatch) -> pa.Array:
-        return lines(batch, self.stream.columns, CANONICAL, Zones())
 
     def published(self, size: int, spelled_as: str) -> None:
         """Record that readers see the present version."""
@@ -160,10 +155,11 @@ class Table:
     def rewrite(self) -> None:
         """Write the lines that count to a new log, with the stream's present columns."""
         former, number = self.path, self.extent.number + 1
+        columns = tuple(column_forms(self.stream))
+        move = self._closed_up if columns == self.extent.columns else self._spelled_anew
         with self._state.transaction():
-            size = log.append(self._file(number), 0, self._moved())
+            size = log.append(self._file(number), 0, move())
             self._index.forget_dead()
-            columns = tuple(column_forms(self.stream))
             moved = replace(self.extent, number=number, size=size, columns=columns)
             if columns != self.extent.columns:
                 moved = replace(moved, version=moved.version + 1)
@@ -171,12 +167,20 @@ class Table:
         self.extent = moved
         former.unlink(missing_ok=True)
 
-    def _moved(self) -> Iterator[memoryview]:
-        """The lines that count, spelled anew; the index learns where each will lie."""
+    def _closed_up(self) -> Iterator[bytes]:
+        """The lines that count, one behind the other; the index learns where each will lie."""
+        self._index.close_up()
+        return self.live()
+
+    def _spelled_anew(self) -> Iterator[memoryview]:
+        """The same with the stream's present columns."""
+        from zimun_connectors.csv.respelling import line_lengths, lines, payload
+        from zimun_connectors.csv.zones import Zones
+
         position, places = 0, list[Place]()
         for batch in self.rows():
-            spelled = self._spell(batch)
-            sizes = pc.binary_length(spelled).to_pylist()
+            spelled = lines(batch, self.stream.columns, CANONICAL, Zones())
+            sizes = line_lengths(spelled)
             owners = (batch.column(name).to_pylist() for name in ("_source", self.stream.key))
             places += zip(*owners, accumulate(sizes, initial=position), sizes, strict=False)
             position += sum(sizes)
@@ -194,14 +198,16 @@ class Table:
             return iter(())
         return log.read(self.path, log.gaps(self._index.dead(), self.extent.size))
 
-    def rows(self) -> Iterator[pa.RecordBatch]:
+    def rows(self) -> Iterator["pa.RecordBatch"]:
         """The rows that count; columns the log does not have yet are NULL."""
+        from zimun_connectors.csv.respelling import completed, parse
+
         if self.extent.size == self._index.dead_size():
             return
         present = dict(zip(column_forms(self.stream), self.stream.columns, strict=True))
         gone = {name: Column(name, ColumnType.JSON, "") for name in self.extent.columns}
         columns = [(gone | present)[name] for name in self.extent.columns]
-        for batch in parse(log.Pieces(self.live()), columns):
+        for batch in parse(log.Pieces(self.live()), columns, self._index.longest()):
             yield completed(batch, self.stream)
 
     def hashes(self, source: str) -> Iterator[tuple[str, str]]:
