@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -129,3 +130,23 @@ def test_killed_at_a_step(desk: "Desk", step: int) -> None:
     assert [row["_seq"] for row in _rows(path)] == places
     assert desk.text() == published
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+def test_lines_that_were_moved_are_found_again(desk: "Desk") -> None:
+    """Every forgetting moves the lines of all others, which go on being replaced and deleted."""
+    draw, sink = Random(7), desk.open()
+    held: dict[tuple[str, str], str] = {}
+    for seq in range(1, times(400, 4_000)):
+        record = source, key = draw.choice(("main", "other")), f"a_{draw.randrange(12)}"
+        if draw.random() < 0.2:
+            sink.write(make_batch(delete(seq, key), source=source))
+            held.pop(record, None)
+        else:
+            held[record] = notes = f"{seq} {'ü' * draw.randrange(9)}"
+            sink.write(make_batch(upsert(seq, key, notes=notes), source=source))
+        if draw.random() < 0.1:
+            _forget(sink, f"a_{draw.randrange(12)}")
+        shown = {
+            (row["_source"], row["appointment_id"]): row["notes"] for row in _rows(desk.file())
+        }
+        assert shown == held
