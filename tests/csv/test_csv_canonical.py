@@ -7,16 +7,17 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from zimun_connectors.csv.canonical import spell
 from zimun_connectors.csv.format import CANONICAL
+from zimun_connectors.csv.guarding import guard, quote
 from zimun_connectors.csv.respelling import parse, respelled
 from zimun_connectors.csv.zones import Zones
 from zimun_sync.model import Column, ColumnType
 
-_CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\x00")
+_CHARACTERS = st.characters(exclude_categories=["Cs"])
 _SOME = st.sampled_from("=+-@'\"\t\r\n ,;:019a\u3000\uff1d")
 _TEXTS = st.text(_CHARACTERS, max_size=8) | st.text(_SOME, max_size=6) | st.just("+436601234567")
 _MICROS = st.integers(-62_135_596_800_000_000, 253_402_300_799_999_999)
@@ -69,6 +70,22 @@ def test_any_reader_of_csv_finds_as_many_cells(texts: list[str]) -> None:
     (line,) = spell(columns, [[text] for text in texts])
     (row,) = csv.reader(io.StringIO(line.decode(), newline=""), strict=True)
     assert all(cell in {text, f"'{text}"} for cell, text in zip(row, texts, strict=True))
+
+
+@given(st.lists(_TEXTS, min_size=1, max_size=4))
+@example(["+1234567\x00*cmd|'/C calc'!A0"])
+@example(["a\x00", "b"])
+def test_a_cell_does_not_depend_on_those_beside_it(texts: list[str]) -> None:
+    cells = [quote(guard(text), ",").encode() for text in texts]
+    lines = spell([Column("c", ColumnType.TEXT, "")], [texts])
+    assert lines == [cell + b"\r\n" for cell in cells]
+
+
+@pytest.mark.parametrize("shift", [0, 1])
+def test_no_line_break_is_lost_where_a_block_ends(shift: int) -> None:
+    columns = [Column("c", ColumnType.TEXT, "")]
+    lines = spell(columns, [["x" * shift, *["\r\n" * 3_000] * 400]])
+    assert b"".join(respelled(lines, columns, CANONICAL, Zones())) == b"".join(lines)
 
 
 def test_null_is_no_empty_text() -> None:

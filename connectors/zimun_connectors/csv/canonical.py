@@ -1,7 +1,7 @@
 """Changes as canonical lines: how the sink keeps rows, and what other spellings are made of.
 
 Made by Python a column at a time: about as fast as by pyarrow, whose library and registry of
-functions would take 86 MB of a process that only appends lines (docs/adr/0003-csv-files.md).
+functions would take 85 MB of a process that only appends lines (docs/adr/0003-csv-files.md).
 """
 
 import re
@@ -93,13 +93,14 @@ def _cells(column: Column, values: Sequence[Any]) -> list[str]:
             return ["" if v is None else str(v) for v in values]
         case kind:
             texts = arrow.texts(values, kind)
-            return ["" if t is None else _to_micros(t) for t in texts]
+            return ["" if t is None else _with_micros(t) for t in texts]
 
 
 def _texts(values: Sequence[str | None]) -> list[str]:
     """Texts, of which most columns have few or none that need a closer look."""
     distinct = {text for text in set(values) if text is not None}
-    if _as_they_are("\x00".join((*distinct, ""))):
+    every = "\x00".join((*distinct, ""))
+    if _as_they_are(every) and every.count("\x00") == len(distinct):  # none holds one itself
         return [text or "" for text in values]
     spelled = {text: quote(guard(text), CANONICAL.delimiter) for text in distinct}
     return ["" if text is None else spelled[text] for text in values]
@@ -122,6 +123,6 @@ def _plain(decimal: str) -> str:
     return format(Decimal(decimal), "f") if "E" in decimal or "e" in decimal else decimal
 
 
-def _to_micros(time: str) -> str:
+def _with_micros(time: str) -> str:
     """An ISO-8601 time to whole seconds or to microseconds."""
     return f"{time[:23]}000{time[23:]}" if len(time) in _MILLISECONDS else time

@@ -6,6 +6,7 @@ from io import RawIOBase
 from pathlib import Path
 
 _CHUNK = 1 << 20
+_CR = ord("\r")
 
 #: A stretch of a file: where it starts and how long it is, bytes.
 Stretch = tuple[int, int]
@@ -69,7 +70,10 @@ class Pieces(RawIOBase):
         return True
 
     def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override] # what read() passes
-        """Fill the buffer as far as the pieces go; 0 at the end."""
+        """Fill the buffer as far as the pieces go; 0 at the end.
+
+        It never ends between CR and LF, where Arrow would lose the latter, even in quotes.
+        """
         filled = 0
         while filled < len(buffer):
             if not self._rest:
@@ -80,4 +84,7 @@ class Pieces(RawIOBase):
             buffer[filled : filled + len(part)] = part
             self._rest = self._rest[len(part) :]
             filled += len(part)
+        if filled > 1 and buffer[filled - 1] == _CR:
+            self._rest = memoryview(b"\r" + self._rest)
+            filled -= 1
         return filled

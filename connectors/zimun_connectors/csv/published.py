@@ -107,7 +107,8 @@ class Published:
     def _found(self, source: str) -> Iterator[pa.RecordBatch]:
         if self.path.exists() and self.path.stat().st_size:
             with self.path.open("rb", buffering=0) as file:
-                yield from self._read(file, source)
+                pieces = iter(lambda: file.read(self.block), b"")
+                yield from self._read(Pieces(pieces), source)
 
     def _read(self, file: RawIOBase, source: str) -> Iterator[pa.RecordBatch]:
         """The file's lines as cells of bytes; what is no row of it at all is left out, and told."""
