@@ -253,6 +253,17 @@ def test_a_stream_the_model_does_not_list_gets_a_file_of_its_own(desk: "Desk") -
     assert desk.text(rooms).splitlines()[1].startswith("r_1,main,1,")
 
 
+@pytest.mark.parametrize("shift", [0, 1])
+def test_only_what_was_changed_differs_among_texts_full_of_line_breaks(
+    desk: "Desk", shift: int
+) -> None:
+    texts = ["x" * (1_000 + shift), *["\r\n" * 3_000] * 400]
+    sink = desk.open()
+    sink.write(make_batch(*(upsert(n, f"a_{n}", notes=text) for n, text in enumerate(texts, 1))))
+    desk.file().write_bytes(desk.file().read_bytes().replace(b"xx", b"xy", 1))
+    assert list(sink.read_published("main", APPOINTMENTS)) == [("a_1", "differs", "notes")]
+
+
 @pytest.mark.parametrize("preset", ["standard", "excel"])
 def test_a_text_of_megabytes_is_written_moved_and_shown(desk: "Desk", preset: str) -> None:
     states = [

@@ -23,7 +23,7 @@ from zimun_sync.sinks import Shown
 #: Bytes that are read at a time; no line that the sink writes is longer than the last.
 _BLOCKS: Final = (1 << 20, 1 << 23, 1 << 27)
 _WORD: Final = (1 << 64) - 1
-#: Stands for an empty cell without quotes; no cell holds a NUL.
+#: Stands for an empty cell without quotes: like a text that is one NUL, and like nothing else.
 _NULL: Final = b"\x00"
 _BETWEEN: Final = b"\x00,"
 
