@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
+from zimun_connectors.common.records import crc
 from zimun_sync.errors import SinkBroken
 
 _PRAGMAS = (
@@ -25,7 +26,7 @@ CREATE TABLE position (source TEXT, stream TEXT, seq INTEGER, PRIMARY KEY (sourc
 class SinkState:
     """The database; the caller holds the sink's lock.
 
-    A sink adds its own tables. One of them is `record`, with the sequence of each record.
+    A sink adds its own tables, among them that of `records`.
 
     Args:
         path: the file, created if missing.
@@ -35,9 +36,10 @@ class SinkState:
         sqlite3.Error: it cannot be opened.
     """
 
-    #: Number of the tables' layout, and the statements that make the sink's own.
-    version: ClassVar[int]
+    #: Statements that make the sink's own tables.
     tables: ClassVar[str]
+    #: Statements that bring the tables of version 1 to 2, of 2 to 3 and so on; they may use `crc`.
+    steps: ClassVar[tuple[str, ...]] = ()
     #: What a file has to be told before anything is in it.
     at_birth: ClassVar[tuple[str, ...]] = ()
 
@@ -55,14 +57,25 @@ class SinkState:
         for pragma in (*born, *_PRAGMAS):
             self.db.execute(f"PRAGMA {pragma}")
         (version,) = self.db.execute("PRAGMA user_version").fetchone()
-        if version > self.version:
+        latest = 1 + len(self.steps)
+        if version > latest:
             raise SinkBroken(
                 f"{path} was written by a newer release (its version is {version}).",
                 hint="Install that release again, or give the sink another path.",
             )
         if version == 0:
-            made = f"{_SCHEMA} {self.tables} PRAGMA user_version = {self.version};"
-            self.db.executescript(f"BEGIN; {made} COMMIT;")
+            self._lay(f"{_SCHEMA} {self.tables}", latest)
+            return
+        for former in range(version, latest):
+            self._lay(self.steps[former - 1], former + 1)
+
+    def _lay(self, statements: str, version: int) -> None:
+        """Bring the tables to that version: all of it, or nothing."""
+        self.db.create_function("crc", 1, crc, deterministic=True)
+        with self.transaction():
+            for statement in statements.split(";"):
+                self.db.execute(statement)
+            self.db.execute(f"PRAGMA user_version = {version}")
 
     def close(self) -> None:
         """Let go of the file; idempotent."""

@@ -2,20 +2,15 @@
 
 import sqlite3
 from array import array
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-import msgspec
-
+from zimun_connectors.common.records import Known, Records, as_json, crc
 from zimun_connectors.csv.log import Stretch
-
-#: Key, sequence, content hash, start and length of a record's line; length 0: deleted.
-Entry = tuple[str, int, str, int, int]
+from zimun_connectors.csv.state import PLACE
+from zimun_sync.sinks import Head
 
 #: Source, key, start and length of a line that moves.
 Place = tuple[str, str, int, int]
-
-_PAGE = 10_000
 
 
 class Index:
@@ -29,67 +24,63 @@ class Index:
     def __init__(self, db: sqlite3.Connection, log: int) -> None:
         self._db = db
         self._log = log
+        self._records = Records(db, *PLACE)
 
-    def known(self, source: str, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
-        """Sequence and hash of those of the keys that were ever written."""
-        select = """
-            SELECT json_group_array(json_array(r.key, r.seq, r.hash))
-            FROM json_each(?) AS j CROSS JOIN record AS r
-            WHERE r.log = ? AND r.source = ? AND r.key = j.value
-        """
-        given = _json(sorted(keys))
-        (found,) = self._db.execute(select, (given, self._log, source)).fetchone()
-        return {key: (seq, digest) for key, seq, digest in msgspec.json.decode(found)}
+    def known(self, source: str, keys: Sequence[str]) -> dict[str, Known]:
+        """Those of the keys that were ever written."""
+        return self._records.known(self._log, source, keys)
 
-    def bury(self, source: str, keys: Sequence[str]) -> None:
-        """Record that the present lines of these keys are dead."""
+    def bury(self, lines: Iterable[Known]) -> None:
+        """Record that these lines are dead."""
         self._db.execute(
             """
-            INSERT INTO dead SELECT r.log, r.start, r.length
-            FROM json_each(?) AS j CROSS JOIN record AS r
-            WHERE r.log = ? AND r.source = ? AND r.key = j.value AND r.length > 0
+            INSERT INTO dead SELECT ?, value ->> 0, value ->> 1
+            FROM json_each(?) WHERE value ->> 1 > 0
             """,
-            (_json(keys), self._log, source),
+            (self._log, as_json([line.own for line in lines])),
         )
 
-    def put(self, source: str, entries: Sequence[Entry]) -> None:
-        """Record where lines lie. In order, for a B-tree takes that best."""
-        self._db.execute(
-            """
-            INSERT OR REPLACE INTO record
-            SELECT ?, ?, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4
-            FROM json_each(?)
-            """,
-            (self._log, source, _json(sorted(entries))),
-        )
+    def put(
+        self,
+        source: str,
+        heads: Sequence[Head],
+        former: Mapping[str, Known],
+        *places: Iterable[int],
+    ) -> None:
+        """Record where lines lie: their starts and lengths; see `Records.put`."""
+        self._records.put(self._log, source, heads, former, *places)
 
-    def move(self, places: Sequence[Place]) -> None:
+    def move(self, places: Iterable[Place]) -> None:
         """Record where lines lie now."""
+        asked = sorted((crc(place[1]), *place) for place in places)
         self._db.execute(
             """
-            INSERT OR REPLACE INTO record
-            SELECT r.log, r.source, r.key, r.seq, r.hash, j.value ->> 2, j.value ->> 3
-            FROM json_each(?) AS j CROSS JOIN record AS r
-            WHERE r.log = ? AND r.source = j.value ->> 0 AND r.key = j.value ->> 1
+            WITH moved (id, start, length) AS (
+                SELECT r.id, j.value ->> 3, j.value ->> 4
+                FROM json_each(?) AS j CROSS JOIN record AS r
+                WHERE r.crc = j.value ->> 0 AND r.stream = ?
+                    AND r.source = j.value ->> 1 AND r.key = j.value ->> 2
+                ORDER BY r.id
+            )
+            UPDATE record SET start = moved.start, length = moved.length
+            FROM moved WHERE record.id = moved.id
             """,
-            (_json(sorted(places)), self._log),
+            (as_json(asked), self._log),
         )
 
     def close_up(self) -> None:
         """Record where lines lie once the dead stretches between them are left out."""
         self._db.execute(
             """
-            WITH lying (source, key, start, dead) AS (
-                SELECT source, key, start, 0 FROM record WHERE log = :log AND length > 0
+            WITH lying (id, start, dead) AS (
+                SELECT id, start, 0 FROM record WHERE stream = :log AND length > 0
                 UNION ALL
-                SELECT NULL, NULL, start, length FROM dead WHERE log = :log
+                SELECT NULL, start, length FROM dead WHERE log = :log
             ), moved AS (
-                SELECT source, key, start - sum(dead) OVER (ORDER BY start) AS start FROM lying
-                ORDER BY source, key
+                SELECT id, start - sum(dead) OVER (ORDER BY start) AS start FROM lying
+                ORDER BY id
             )
-            UPDATE record SET start = moved.start FROM moved
-            WHERE record.log = :log
-                AND record.source = moved.source AND record.key = moved.key
+            UPDATE record SET start = moved.start FROM moved WHERE record.id = moved.id
             """,
             {"log": self._log},
         )
@@ -109,7 +100,7 @@ class Index:
 
     def longest(self) -> int:
         """The longest line that counts, bytes."""
-        select = "SELECT coalesce(max(length), 0) FROM record WHERE log = ?"
+        select = "SELECT coalesce(max(length), 0) FROM record WHERE stream = ?"
         (length,) = self._db.execute(select, (self._log,)).fetchone()
         return int(length)
 
@@ -125,15 +116,4 @@ class Index:
 
     def hashes(self, source: str) -> Iterator[tuple[str, str]]:
         """Key and content hash of every record that is not deleted."""
-        select = """
-            SELECT key, hash FROM record
-            WHERE log = ? AND source = ? AND key > ? AND length > 0 ORDER BY key LIMIT ?
-        """
-        last = ""
-        while page := self._db.execute(select, (self._log, source, last, _PAGE)).fetchall():
-            yield from page
-            last = page[-1][0]
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
+        return self._records.hashes(self._log, source)

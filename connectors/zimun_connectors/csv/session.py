@@ -89,10 +89,10 @@ class Session:
         """
         table = self.table(stream)
         news = table.news(source, changes)
-        entries = table.append(news) if news.changes else []
+        lengths = table.append(news) if news.changes else []
         appended = self._append_changes(stream, news)
         with self.state.transaction():
-            extent = table.record(news, entries) if entries else table.extent
+            extent = table.record(news, lengths) if lengths else table.extent
             if appended:
                 self._change_files.record(appended)
             self.state.advance(source, stream.name, changes[-1].seq)

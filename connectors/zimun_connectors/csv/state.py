@@ -1,13 +1,15 @@
-"""The sink's own durable state in SQLite: whose it is, and what the other files hold.
+"""The sink's own durable state in SQLite: whose it is, and what the other files hold."""
 
-Whole batches go to SQLite as one JSON text and one statement. Row by row the thread would
-give up and fight for Python's global lock each time (ten times slower beside a busy thread).
-"""
+from typing import Final
 
+from zimun_connectors.common import records
 from zimun_connectors.common.state import SinkState
 
+#: Where each record's line lies; length 0: deleted. The stream is the number of its log.
+PLACE: Final = ("start", "length")
+
 #: `log`: a stream's lines and what readers see of them. `dead`: stretches of a log that no
-#: longer count. `record`: where each record's line lies; `length` 0 and no hash: deleted.
+#: longer count.
 _TABLES = """
 CREATE TABLE log (
     id INTEGER PRIMARY KEY, stream TEXT UNIQUE, number INTEGER, size INTEGER, columns TEXT,
@@ -16,10 +18,6 @@ CREATE TABLE log (
 CREATE TABLE dead (
     log INTEGER, start INTEGER, length INTEGER, PRIMARY KEY (log, start)
 ) WITHOUT ROWID;
-CREATE TABLE record (
-    log INTEGER, source TEXT, key TEXT, seq INTEGER, hash TEXT, start INTEGER, length INTEGER,
-    PRIMARY KEY (log, source, key)
-) WITHOUT ROWID;
 CREATE TABLE change_file (name TEXT PRIMARY KEY, day TEXT, form TEXT, size INTEGER);
 """
 
@@ -27,5 +25,5 @@ CREATE TABLE change_file (name TEXT PRIMARY KEY, day TEXT, form TEXT, size INTEG
 class State(SinkState):
     """The database; see `SinkState`."""
 
-    version = 1
-    tables = _TABLES
+    tables = _TABLES + records.tables(*PLACE)
+    steps = (records.moved("log", *PLACE),)

@@ -1,14 +1,15 @@
 """One stream of the sink: an append-only log of canonical lines, and an index of what counts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, compress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zimun_connectors.common.records import Known, is_news
 from zimun_connectors.csv import canonical, extent, log
 from zimun_connectors.csv.format import CANONICAL, column_forms
-from zimun_connectors.csv.index import Entry, Index, Place
+from zimun_connectors.csv.index import Index, Place
 from zimun_connectors.csv.state import State
 from zimun_sync.errors import SinkBroken
 from zimun_sync.model import Column, ColumnType, Stream
@@ -33,13 +34,13 @@ class News:
         source: whose they are.
         changes: the changes, in sequence order.
         heads: the same without their rows.
-        replaced: keys among them that the table knew before.
+        former: what the table knows of those that it knew before, by key.
     """
 
     source: str
     changes: Sequence[StoredChange]
     heads: Sequence[Head]
-    replaced: list[str]
+    former: Mapping[str, Known]
 
 
 class Table:
@@ -91,27 +92,26 @@ class Table:
         """Those of the changes that alter what the table holds."""
         offered = heads(changes)
         known = self._index.known(source, [head.key for head in offered])
-        which = [_is_news(head, known.get(head.key)) for head in offered]
+        which = [is_news(head, known.get(head.key)) for head in offered]
         news = list(compress(offered, which))
-        replaced = [head.key for head in news if head.key in known]
-        return News(source, chosen(changes, which), news, replaced)
+        former = {head.key: known[head.key] for head in news if head.key in known}
+        return News(source, chosen(changes, which), news, former)
 
     def known(self, source: str, keys: Sequence[str]) -> list[str]:
         """Those of the keys that were ever written."""
         return list(self._index.known(source, keys))
 
-    def append(self, news: News) -> list[Entry]:
-        """Add the changes' lines to the log, durably; only `record` makes them count."""
+    def append(self, news: News) -> list[int]:
+        """Add the changes' lines to the log, durably; only `record` makes them count.
+
+        Returns:
+            The length of each line, 0 for a deletion.
+        """
         upserts = chosen(news.changes, (not head.deleted for head in news.heads))
         lengths: list[int] = []
         log.append(self.path, self.extent.size, self._spelled(news.source, upserts, lengths))
         left = iter(lengths)
-        sizes = [0 if head.deleted else next(left) for head in news.heads]
-        starts = accumulate(sizes, initial=self.extent.size)
-        return [
-            (head.key, head.seq, head.hash, start, size)
-            for head, start, size in zip(news.heads, starts, sizes, strict=False)
-        ]
+        return [0 if head.deleted else next(left) for head in news.heads]
 
     def _spelled(
         self, source: str, upserts: Sequence[StoredChange], lengths: list[int]
@@ -121,16 +121,16 @@ class Table:
             lengths += map(len, lines)
             yield b"".join(lines)
 
-    def record(self, news: News, entries: Sequence[Entry]) -> extent.Extent:
+    def record(self, news: News, lengths: Sequence[int]) -> extent.Extent:
         """Make appended lines count, within the caller's transaction.
 
         Returns:
             What `extent` is once the transaction is committed.
         """
-        if news.replaced:
-            self._index.bury(news.source, news.replaced)
-        self._index.put(news.source, entries)
-        size = self.extent.size + sum(length for *_, length in entries)
+        if news.former:
+            self._index.bury(news.former.values())
+        *starts, size = accumulate(lengths, initial=self.extent.size)
+        self._index.put(news.source, news.heads, news.former, starts, lengths)
         grown = replace(self.extent, size=size, version=self.extent.version + 1)
         extent.save(self._state.db, grown)
         return grown
@@ -213,9 +213,3 @@ class Table:
     def hashes(self, source: str) -> Iterator[tuple[str, str]]:
         """Key and content hash of every record of that source."""
         return self._index.hashes(source)
-
-
-def _is_news(change: Head, known: tuple[int, str] | None) -> bool:
-    """Whether the change comes after what is known, and differs from it."""
-    seq, digest = known or (-1, "")
-    return change.seq >= seq and change.hash != digest

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zimun_connectors.parquet.records import as_json
+from zimun_connectors.common.records import as_json
 
 #: Stamp of the rows in the latest version.
 PUBLISHED = 0

@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator
 
+from zimun_connectors.common.records import Known, Records, is_news
 from zimun_connectors.parquet.config import ParquetSettings
 from zimun_connectors.parquet.layout import Layout
 from zimun_connectors.parquet.pending import Pending
 from zimun_connectors.parquet.publish import Publisher
-from zimun_connectors.parquet.records import Known, Records
 from zimun_connectors.parquet.rows import parts, split
-from zimun_connectors.parquet.state import State
+from zimun_connectors.parquet.state import PART, State
 from zimun_sync.model import Stream
 from zimun_sync.sinks import Batch, Forgotten, SinkContext, StoredChange
+from zimun_sync.stored import heads
 
 
 class Session:
@@ -27,7 +28,7 @@ class Session:
         self, state: State, settings: ParquetSettings, layout: Layout, context: SinkContext
     ) -> None:
         self.state = state
-        self._records = Records(state.db)
+        self._records = Records(state.db, PART)
         self._pending = Pending(state.db)
         self._looking = context.looking
         self._publisher = Publisher(state, self._pending, settings, layout, context.now)
@@ -53,7 +54,7 @@ class Session:
         held = self._publisher.held(batch.stream)
         keys = [head.key for head in batch.heads]
         known = self._records.known(held.id, batch.source, keys)
-        news = [change for change in batch.stored if _is_news(change, known.get(change.key))]
+        news = [change for change in batch.stored if is_news(change, known.get(change.key))]
         places = parts(batch.stream, news, dated=held.dated)
         with self.state.transaction():
             if news:
@@ -72,11 +73,10 @@ class Session:
         stamp = self._pending.next_stamp()
         for part, rows in split(batch, news, places):
             self._pending.add(stream, stamp, part, rows)
-        former = ((change.key, known[change.key].part) for change in news if change.key in known)
-        gone = [(part, key) for key, part in former if part is not None]
+        former = ((change.key, known[change.key].own) for change in news if change.key in known)
+        gone = [(part, key) for key, (part,) in former if part is not None]
         self._pending.leave(stream, stamp, batch.source, gone)
-        entries = [(c.key, c.seq, c.hash, part) for c, part in zip(news, places, strict=True)]
-        self._records.put(stream, batch.source, entries)
+        self._records.put(stream, batch.source, heads(news), known, places)
 
     def hashes(self, source: str, stream: Stream) -> Iterator[tuple[str, str]]:
         """Key and content hash of every record of that source and stream."""
@@ -96,9 +96,3 @@ class Session:
         if held:
             self._publisher.forget()
         return held
-
-
-def _is_news(change: StoredChange, known: Known | None) -> bool:
-    """Whether the change comes after what is known, and differs from it."""
-    seq, digest = (known.seq, known.hash) if known else (-1, "")
-    return change.seq >= seq and change.hash != digest

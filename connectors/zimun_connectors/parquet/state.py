@@ -1,22 +1,22 @@
 """The sink's own durable state in SQLite: whose it is, and what is published or waits for it."""
 
 from dataclasses import dataclass
+from typing import Final
 
+from zimun_connectors.common import records
 from zimun_connectors.common.state import SinkState
 
 #: Free pages of the database, 4 KiB each, that are worth giving back.
 _WORTH_SHRINKING = 4096
 
-#: `record`: every record ever written, with the part that holds it; no part: deleted.
+#: The part of its stream that holds a record; None: deleted.
+PART: Final = "part"
+
 #: `pending`: rows not published yet, as Arrow streams. `leaving`: records that left a part, or
 #: changed within it, since the latest version. `file`: the files of the latest version.
 #: `version`: those on the disk, and when each was replaced, microseconds since the epoch.
 _TABLES = """
 CREATE TABLE stream (id INTEGER PRIMARY KEY, name TEXT UNIQUE, dated INTEGER, form TEXT);
-CREATE TABLE record (
-    stream INTEGER, source TEXT, key TEXT, seq INTEGER, hash TEXT, part TEXT,
-    PRIMARY KEY (stream, source, key)
-) WITHOUT ROWID;
 CREATE TABLE pending (
     stream INTEGER, part TEXT, stamp INTEGER, rows BLOB, PRIMARY KEY (stream, part, stamp)
 );
@@ -49,8 +49,8 @@ class Held:
 class State(SinkState):
     """The database; see `SinkState`."""
 
-    version = 1
-    tables = _TABLES
+    tables = _TABLES + records.tables(PART)
+    steps = (records.moved("stream", PART),)
     at_birth = ("auto_vacuum = INCREMENTAL",)  # a first load leaves much room, see `shrink`
 
     def shrink(self) -> None:

@@ -5,25 +5,24 @@ too, so it can be read from there when it is lost.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from pathlib import Path
+from typing import Final, NamedTuple
 
-import msgspec
-
+from zimun_connectors.common import records
+from zimun_connectors.common.records import Records, crc, is_news
 from zimun_connectors.common.state import SinkState
-from zimun_sync.sinks import Head, StoredChange
+from zimun_sync.sinks import StoredChange
 from zimun_sync.stored import chosen, heads
 
-#: `record`: every record ever written; an empty hash: deleted. `claim`: what all this belongs to.
+#: `claim`: what all this belongs to.
 _TABLES: Final = """
-CREATE TABLE record (
-    stream TEXT, source TEXT, key TEXT, seq INTEGER, hash TEXT,
-    PRIMARY KEY (stream, source, key)
-) WITHOUT ROWID;
 CREATE TABLE claim (id TEXT NOT NULL, place TEXT NOT NULL);
 """
 
 _FOUND: Final = """
-CREATE TEMP TABLE IF NOT EXISTS found (source TEXT, key TEXT, seq INTEGER, hash TEXT)
+CREATE TEMP TABLE IF NOT EXISTS found (
+    crc INTEGER, source TEXT, key TEXT, seq INTEGER, hash TEXT
+)
 """
 
 _FORGET_MISSING: Final = """
@@ -33,11 +32,15 @@ _FORGET_MISSING: Final = """
 """
 
 # A row that differs from what was written there takes the next delivery, whatever its sequence.
+# A key that the dataset has twice is one record.
 _TAKE_FOUND: Final = """
-    INSERT OR REPLACE INTO record
-    SELECT :stream, f.source, f.key, CASE WHEN r.hash = f.hash THEN r.seq ELSE f.seq END, f.hash
-    FROM found AS f
-    LEFT JOIN record AS r ON r.stream = :stream AND r.source = f.source AND r.key = f.key
+    INSERT OR REPLACE INTO record (id, crc, stream, source, key, seq, hash)
+    SELECT
+        r.id, f.crc, :stream, f.source, f.key,
+        CASE WHEN r.hash = f.hash THEN r.seq ELSE f.seq END, f.hash
+    FROM (SELECT crc, source, key, max(seq) AS seq, hash FROM found GROUP BY source, key) AS f
+    LEFT JOIN record AS r
+        ON r.crc = f.crc AND r.stream = :stream AND r.source = f.source AND r.key = f.key
 """
 
 
@@ -53,8 +56,12 @@ class Held(NamedTuple):
 class Memory(SinkState):
     """The database; see `SinkState`."""
 
-    version = 1
-    tables = _TABLES
+    tables = _TABLES + records.tables()
+    steps = (records.moved("stream"),)
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._records = Records(self.db)
 
     # -- what it belongs to --------------------------------------------------------------
 
@@ -79,28 +86,17 @@ class Memory(SinkState):
 
     def news(self, stream: str, source: str, stored: Sequence[StoredChange]) -> list[StoredChange]:
         """Those of the changes that come after what is known, and differ from it."""
-        select = """
-            SELECT json_group_array(json_array(r.key, r.seq, r.hash))
-            FROM json_each(?) AS j CROSS JOIN record AS r
-            WHERE r.stream = ? AND r.source = ? AND r.key = j.value
-        """
         offered = heads(stored)
-        keys = _json(sorted(head.key for head in offered))
-        (found,) = self.db.execute(select, (keys, stream, source)).fetchone()
-        known = {key: (seq, digest) for key, seq, digest in msgspec.json.decode(found)}
-        which = [_is_news(head, *known.get(head.key, (-1, ""))) for head in offered]
+        known = self._records.known(stream, source, [head.key for head in offered])
+        which = [is_news(head, known.get(head.key)) for head in offered]
         return list(chosen(stored, which))
 
-    def put(self, stream: str, source: str, changes: Iterable[StoredChange]) -> None:
+    def put(self, stream: str, source: str, changes: Sequence[StoredChange]) -> None:
         """Remember what was written; within the caller's transaction."""
-        entries = sorted((change.key, change.seq, change.hash) for change in changes)
-        self.db.execute(
-            """
-            INSERT OR REPLACE INTO record
-            SELECT ?, ?, value ->> 0, value ->> 1, value ->> 2 FROM json_each(?)
-            """,
-            (stream, source, _json(entries)),
-        )
+        written = heads(changes)
+        if written:
+            known = self._records.known(stream, source, [head.key for head in written])
+            self._records.put(stream, source, written, known)
 
     def recall(self, stream: str, source: str | None, parts: Iterable[Sequence[Held]]) -> None:
         """Believe the dataset rather than the memory.
@@ -114,7 +110,8 @@ class Memory(SinkState):
         self.db.execute("DELETE FROM found")
         with self.transaction():
             for part in parts:
-                self.db.executemany("INSERT INTO found VALUES (?, ?, ?, ?)", part)
+                rows = ((crc(held.key), *held) for held in part)
+                self.db.executemany("INSERT INTO found VALUES (?, ?, ?, ?, ?)", rows)
             place = {"stream": stream, "source": source}
             self.db.execute(_FORGET_MISSING, place)
             self.db.execute(_TAKE_FOUND, place)
@@ -132,11 +129,3 @@ class Memory(SinkState):
                 SELECT source, stream, max(seq) FROM record GROUP BY source, stream
                 """
             )
-
-
-def _is_news(change: Head, seq: int, digest: str) -> bool:
-    return change.seq >= seq and change.hash != digest
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
