@@ -2,10 +2,10 @@
 
 Bookings are confirmed through the sandbox's API at a steady pace; the sandbox tells the daemon by
 webhook; a reader in a process of its own, connected all the while, notes when it sees each one.
-Beside that one full listing follows the other. At the end DuckDB must hold the source's checksums.
-Usage:
+Beside that one full listing follows the other, unless `--no-pulls` says that none does. At the end
+DuckDB must hold the source's checksums. Usage:
 
-    python bench/latency.py [--rows 20000] [--pace 50] [--seconds 60]
+    python bench/latency.py [--rows 20000] [--pace 50] [--seconds 60] [--no-pulls]
 """
 
 import argparse
@@ -21,7 +21,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -194,23 +194,32 @@ def reader(database: Path) -> Iterator[Seen]:
         process.kill()
 
 
-def measure(api: dict[str, Any], pace: float, seconds: float) -> dict[str, Any]:
-    """Book beside full pulls; lags in seconds."""
-    customers, over = Customers(api), threading.Event()
+@contextmanager
+def pulling(daemon: Daemon) -> Iterator[list[int]]:
+    """One full pull after the other for the length of the block; their exit codes."""
+    pulls, over = list[int](), threading.Event()
+
+    def pull() -> None:
+        while not over.is_set():
+            pulls.append(daemon.run("sync", "--full", "--json").returncode)
+
+    puller = threading.Thread(target=pull)
+    puller.start()
+    try:
+        yield pulls
+    finally:
+        over.set()
+        puller.join()
+
+
+def measure(api: dict[str, Any], pace: float, seconds: float, *, pull: bool) -> dict[str, Any]:
+    """Book, beside full pulls if asked to; lags in seconds."""
+    customers = Customers(api)
     with tempfile.TemporaryDirectory(prefix="zimun-bench-") as folder:
         daemon = Daemon(Path(folder), api)
         with daemon.serving(), reader(daemon.database) as seen:
-            pulls: list[int] = []
-
-            def pull() -> None:
-                while not over.is_set():
-                    pulls.append(daemon.run("sync", "--full", "--json").returncode)
-
-            puller = threading.Thread(target=pull)
-            puller.start()
-            customers.book_at(pace, seconds)
-            over.set()
-            puller.join()
+            with pulling(daemon) if pull else nullcontext(list[int]()) as pulls:
+                customers.book_at(pace, seconds)
             until(lambda: customers.booked.keys() <= seen.at.keys(), "each booking is seen")
             until(lambda: not differences(api, daemon.database), "DuckDB equals the source")
     if len(customers.booked) < int(pace * seconds):
@@ -234,12 +243,13 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=20_000)
     parser.add_argument("--pace", type=float, default=50.0)
     parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--no-pulls", action="store_true")
     parser.add_argument("--reader", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.reader:
         read(options.reader)
     with sandbox(options.rows) as api:
-        result = measure(api, options.pace, options.seconds)
+        result = measure(api, options.pace, options.seconds, pull=not options.no_pulls)
     out = Path(__file__).parent / "out"
     out.mkdir(exist_ok=True)
     (out / "latency.json").write_text(json.dumps(result, indent=2))
