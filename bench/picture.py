@@ -17,6 +17,8 @@ HERE: Final = Path(__file__).parent
 PICTURE: Final = HERE.parent / "docs" / "performance.svg"
 _WIDTH, _LEFT, _RIGHT = 860, 330, 90
 _LINE, _HEAD, _FOOT = 24, 44, 44
+#: Room that a row's figures take.
+_LABEL: Final = 70
 _TICKS: Final = (1, 2, 3, 5, 10, 20, 50, 100, 200, 500)
 _INK, _FAINT, _OURS, _PEER = "#24292f", "#d0d7de", "#0969da", "#8c959f"
 
@@ -90,6 +92,8 @@ def _row(each: dict[str, Any], y: float, axis: _Axis) -> Iterator[str]:
         yield _line(x, y - 8, x, y + 8, "#cf222e", 1.5)
     label = f"{each['ratio']:.2f} x, {each['wall_s']:.1f} s"
     x = axis.x(max(each["ratios"])) + 10
+    if each["target"] and x - 10 < axis.x(each["target"]) < x + _LABEL:  # they would cross
+        x = axis.x(each["target"]) + 10
     yield _text(x, y + 4, label, f'text-anchor="start" font-size="11" fill="{colour}"')
 
 
