@@ -2,10 +2,12 @@
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from zimun_connectors.warehouse.memory import Held, Memory
 from zimun_sync.errors import SinkBroken, SinkUnavailable
 from zimun_sync.model import APPOINTMENTS, SERVICES
 from zimun_sync.testing import delete, make_batch, make_row, upsert
@@ -26,6 +28,27 @@ def test_a_lost_memory_is_read_from_the_dataset(bench: "Bench") -> None:
     result = sink.write(make_batch(*THREE.stored[1:], upsert(5, "a_2", notes="new")))
     assert (result.applied, result.unchanged) == (1, 2)
     assert bench.notes() == {"a_2": "new", "a_3": "3"}
+
+
+def _steps_to_recall_half(path: Path, count: int) -> int:
+    """Hundreds of instructions that SQLite takes to learn that half of the rows are gone."""
+    told: list[None] = []
+    memory = Memory(path)
+    rows = [Held("main", f"a_{number}", number, "a" * 32) for number in range(count)]
+    memory.recall("appointments", "main", [rows])
+    memory.db.set_progress_handler(lambda: told.append(None), 100)
+    memory.recall("appointments", "main", [rows[::2]])
+    memory.db.set_progress_handler(None, 0)
+    left = memory.db.execute("SELECT key FROM record")
+    assert {key for (key,) in left} == {row.key for row in rows[::2]}
+    memory.close()
+    return len(told)
+
+
+def test_a_dataset_that_lost_many_rows_takes_no_more_time_a_row(tmp_path: Path) -> None:
+    few = _steps_to_recall_half(tmp_path / "few.sqlite", 500)
+    many = _steps_to_recall_half(tmp_path / "many.sqlite", 4_000)
+    assert many < 2 * 8 * few
 
 
 def test_without_its_memory_too_a_sink_knows_that_the_store_fell_behind(bench: "Bench") -> None:

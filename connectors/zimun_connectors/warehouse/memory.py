@@ -25,10 +25,14 @@ CREATE TEMP TABLE IF NOT EXISTS found (
 )
 """
 
+# By number: of a pair, SQLite would go through all that was found for each one that was not.
 _FORGET_MISSING: Final = """
     DELETE FROM record
     WHERE stream = :stream AND source = coalesce(:source, source) AND hash <> ''
-        AND (source, key) NOT IN (SELECT source, key FROM found)
+        AND id NOT IN (
+            SELECT r.id FROM found AS f CROSS JOIN record AS r
+            WHERE r.crc = f.crc AND r.stream = :stream AND r.source = f.source AND r.key = f.key
+        )
 """
 
 # A row that differs from what was written there takes the next delivery, whatever its sequence.
