@@ -33,6 +33,12 @@ PAGES, GOOD, BAD = 40, 10, 1
 #: Kills in the midst of a run that `instants` goes on for.
 KILLS = 8
 _NORMALIZER = Normalizer(SERVICES, Rules({}, {}), Places())
+_SLOW_COMMITS = """
+    CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql
+    AS $$ BEGIN PERFORM pg_sleep(random() * 0.05); RETURN NULL; END $$;
+    CREATE CONSTRAINT TRIGGER linger AFTER UPDATE ON runs
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION linger()
+"""
 _FILE_EVENTS = {"open", "os.link", "os.mkdir", "os.remove", "os.rename"}
 
 
@@ -132,16 +138,25 @@ class Drill:
         ]
 
     def check(self) -> int:
-        """Whether everything agrees with the checkpoint; returns the pages stored."""
+        """Whether a successor finds everything agreeing with the checkpoint; the pages stored.
+
+        A successor takes the lease: PostgreSQL may still be committing for the one that died.
+        """
         with self.open() as store:
-            run = store.runs.latest("main", "services")
-            if run is None or run.parameters != f"generation {self.generation}":
-                return 0
-            assert run.page_token == (str(run.pages) if 0 < run.pages < PAGES else None)
-            assert (run.records, run.quarantined) == (run.pages * (GOOD + BAD), run.pages * BAD)
-            assert run.changed == run.pages * GOOD
-            self.check_content(store, run.pages)
-            return run.pages
+            lease = store.leases.acquire("source:main")
+            pages = self.check_run(store)
+            store.leases.release(lease)
+        return pages
+
+    def check_run(self, store: Store) -> int:
+        run = store.runs.latest("main", "services")
+        if run is None or run.parameters != f"generation {self.generation}":
+            return 0
+        assert run.page_token == (str(run.pages) if 0 < run.pages < PAGES else None)
+        assert (run.records, run.quarantined) == (run.pages * (GOOD + BAD), run.pages * BAD)
+        assert run.changed == run.pages * GOOD
+        self.check_content(store, run.pages)
+        return run.pages
 
     def check_content(self, store: Store, pages: int) -> None:
         seen = {f"bad {number}" for number in range(pages if self.generation == 1 else PAGES)}
@@ -188,6 +203,9 @@ def instants(drill: Drill) -> int:
     """Kill run after run at instants that have nothing to do with what they do."""
     chance = random.Random(5)
     kills = 0
+    drill.open().close()
+    if drill.url.startswith("postgresql"):
+        take_long_to_commit(drill.url)
 
     def arm() -> None:
         signal.setitimer(signal.ITIMER_REAL, seconds)  # nobody handles SIGALRM: it kills
@@ -202,6 +220,14 @@ def instants(drill: Drill) -> int:
         if pages == PAGES:
             drill.finish()
     return kills
+
+
+def take_long_to_commit(url: str) -> None:
+    """Have PostgreSQL take up to a twentieth of a second to commit a page, so that kills hit it."""
+    engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
+    with engine.begin() as connection:
+        connection.exec_driver_sql(_SLOW_COMMITS)
+    engine.dispose()
 
 
 def memory(drill: Drill) -> int:
