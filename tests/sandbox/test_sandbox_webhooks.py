@@ -125,15 +125,17 @@ def test_what_was_not_taken_is_sent_again(
     assert len({body for _, body in attempts}) == 1
     assert len({headers["webhook-id"] for headers, _ in attempts}) == 1
     assert all(is_signed(headers, body) for headers, body in attempts)
-    book(api, order | {"service_id": "s_color", "appointment_time": earlier(order)})
+    book(api, another(api, order))
     receiver.next()
     report = control.get("/deliveries").json()[webhook["id"]]
     assert (report["failed"], report["waiting"]) == (4, 0)
 
 
-def earlier(order: Order) -> str:
-    time = str(order["appointment_time"])
-    return time.replace(time[11:16], "10:00")
+def another(api: httpx.Client, order: Order) -> Order:
+    """The same for a slot that is still free: who works when depends on the day of the week."""
+    answer = api.get(f"/availability?service_id={order['service_id']}&days_ahead=7")
+    slot = answer.json()["slots"][-1]
+    return order | {"appointment_time": slot["start"], "staff_id": slot["staff_id"]}
 
 
 def test_only_events_asked_for_are_told(

@@ -26,6 +26,7 @@ from zimun_sync.ids import IdState, Known
 from zimun_sync.model import SERVICES
 from zimun_sync.normalize import Normalized, Normalizer, Places, Refused, Rules
 from zimun_sync.store import Lease, PageRecords, Run, RunStatus, Store
+from zimun_sync.store.database import parse_url
 from zimun_sync.store.inspection import look_at
 from zimun_sync.store.revisions import HEAD
 
@@ -224,7 +225,7 @@ def instants(drill: Drill) -> int:
 
 def take_long_to_commit(url: str) -> None:
     """Have PostgreSQL take up to a twentieth of a second to commit a page, so that kills hit it."""
-    engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
+    engine = sa.create_engine(parse_url(url, Path()))
     with engine.begin() as connection:
         connection.exec_driver_sql(_SLOW_COMMITS)
     engine.dispose()
