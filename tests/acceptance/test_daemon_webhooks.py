@@ -4,6 +4,7 @@ import json
 import random
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -146,8 +147,7 @@ def test_repetitions_in_any_order_with_rotated_keys_end_in_the_same_content(
     sent = []
     for record in records:
         for version in range(3):
-            stamp = f"2027-01-0{version + 1}T00:00:00Z"
-            changed = record | {"notes": f"version {version}", "updated_at": stamp}
+            changed = record | {"notes": f"version {version}", "updated_at": _stamp(version)}
             sent.append((f"{record['appointment_id']}-{version}", changed))
     chance = random.Random(7)
     for event_id, appointment in chance.sample(sent * 5, len(sent) * 5):
@@ -158,6 +158,11 @@ def test_repetitions_in_any_order_with_rotated_keys_end_in_the_same_content(
     status = daemon.status()
     assert status["sources"]["main"]["inbox"]["waiting"] == 0
     assert status["in_quarantine"] == known
+
+
+def _stamp(version: int = 0) -> str:
+    """The time of an edit, later than everything that the sandbox made up."""
+    return (datetime.now(UTC) + timedelta(days=1 + version)).isoformat()
 
 
 def _notes(project: Project, items: list[dict[str, Any]]) -> set[str]:
@@ -219,7 +224,7 @@ def test_every_acknowledged_event_survives_kill_9(
         acknowledged = []
 
         def send(item: dict[str, Any]) -> None:
-            changed = item | {"notes": "acknowledged", "updated_at": "2027-01-01T00:00:00Z"}
+            changed = item | {"notes": "acknowledged", "updated_at": _stamp()}
             key = item["appointment_id"]
             try:
                 if daemon.send(event(changed), event_id=key).status_code == 202:

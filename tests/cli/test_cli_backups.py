@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -85,7 +86,7 @@ def test_nothing_is_restored_under_a_process_that_works(
 
 def change_first(sandbox: Sandbox) -> None:
     record = json.loads(sandbox.world.appointments.window(0, 1).items[0])
-    record |= {"notes": "after the backup", "updated_at": "2027-01-01T00:00:00+00:00"}
+    record |= {"notes": "after the backup", "updated_at": datetime.now(UTC).isoformat()}
     sandbox.world.put_appointment(record["appointment_id"], json.dumps(record).encode())
 
 

@@ -69,6 +69,10 @@ class FakeApi:
             each if isinstance(each, bytes) else json.dumps(each).encode() for each in records
         ]
 
+    def move_on(self) -> None:
+        """Another night: later than all that was stored, which the machine's clock timed."""
+        self.now = max(self.now, datetime.now(UTC)) + timedelta(days=1)
+
     def fail(self, stream: str, page_token: str | None, *errors: SourceError) -> None:
         """Raise these errors, one a call, when that page is asked for."""
         self.faults[stream, page_token] = list(errors)

@@ -102,7 +102,7 @@ def test_a_record_that_a_webhook_changed_since_is_compared(
     bench.sync()
     _send(bench, appointment(3, status="cancelled", updated_at=LATER.format(1)))
     normalized.clear()
-    bench.api.now = bench.api.now.replace(year=2027)
+    bench.api.move_on()
     bench.sync()  # the listing still shows what was: the API is asked by id
     assert normalized == [10]
     assert bench.api.by_id_calls == ["a_00003"]
@@ -113,7 +113,7 @@ def test_a_listing_that_lagged_behind_is_asked_about_again(bench: Bench) -> None
     _send(bench, appointment(3, status="cancelled", updated_at=LATER.format(1)))
     bench.sync()  # an older version, asked for before the webhook was stored: only a late one
     assert bench.sink.rows["main", "appointments", "a_00003"]["status"] == "cancelled"
-    bench.api.now = bench.api.now.replace(year=2027)
+    bench.api.move_on()
     bench.sync()
     assert bench.api.by_id_calls == ["a_00003"]
     assert bench.sink.rows["main", "appointments", "a_00003"]["status"] == "confirmed"
@@ -131,7 +131,7 @@ def test_an_older_version_on_the_same_page_changes_nothing(bench: Bench) -> None
     new = {"service_id": "s_1", "name": "Trim", "updated_at": LATER.format(2)}
     bench.api.put("services", new)
     bench.sync()
-    bench.api.now = bench.api.now.replace(year=2027)
+    bench.api.move_on()
     bench.api.put("services", new, new | {"name": "Cut", "updated_at": LATER.format(1)})
     for _ in range(2):
         report = bench.sync()
@@ -228,7 +228,7 @@ class _World:
     def sync(self) -> None:
         """Sync, and compare what the sink then holds with what the source lists."""
         self.bench.api.put("appointments", *self.records)
-        self.bench.api.now = self.bench.api.now.replace(year=self.bench.api.now.year + 1)
+        self.bench.api.move_on()
         self.bench.sync()
         held = {
             key: (row["notes"], row["updated_at"])

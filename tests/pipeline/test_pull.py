@@ -217,7 +217,7 @@ def test_a_listing_that_contradicts_the_store_is_settled_by_id(
 ) -> None:
     bench.api.put("appointments", make_appointment(1, updated_at="2026-11-19T00:00:00Z"))
     bench.sync()
-    bench.api.now = bench.api.now.replace(year=2027)
+    bench.api.move_on()
     undone = make_appointment(1, status="held", updated_at="2026-11-10T00:00:00Z")
     bench.api.put("appointments", undone)
     bench.sync()
@@ -233,7 +233,7 @@ def test_a_dispute_over_a_record_gone_by_now_changes_nothing(
 ) -> None:
     bench.api.put("appointments", make_appointment(1, updated_at="2026-11-19T00:00:00Z"))
     bench.sync()
-    bench.api.now = bench.api.now.replace(year=2027)
+    bench.api.move_on()
 
     def gone(_stream: str, key: str) -> None:
         raise NotFound(f"No {key}.")
@@ -248,7 +248,7 @@ def test_streams_without_by_id_take_the_later_listing(bench: Any) -> None:
     service = {"service_id": "s_1", "name": "Cut", "updated_at": "2026-11-19T00:00:00Z"}
     bench.api.put("services", service)
     bench.sync()
-    bench.api.now = bench.api.now.replace(year=2027)
+    bench.api.move_on()
     bench.api.put("services", service | {"name": "Trim", "updated_at": "2026-11-01T00:00:00Z"})
     bench.sync()
     assert bench.sink.rows["main", "services", "s_1"]["name"] == "Trim"
